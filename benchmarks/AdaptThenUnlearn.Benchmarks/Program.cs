@@ -32,6 +32,9 @@ switch (args.FirstOrDefault())
     case "frechet-bound":
         FrechetBounds.Run(trials: Number(1000));
         break;
+    case "coverage":
+        Coverage.Run(replications: Number(10_000));
+        break;
     case "fuzz":
         Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
         break;

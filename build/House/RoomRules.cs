@@ -31,6 +31,7 @@ public static class RoomRules
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
         ["Runs"] = ["Gating", "Policies", "Measurements"],
+        ["Attestation"] = ["Runs", "Gating", "Policies"],
         ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
 
         // The method and the measurement on TorchSharp, from the ground up.
@@ -120,8 +121,8 @@ public static class RoomRules
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
-            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements",
-            "Policies",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Labelling",
+            "Measurements", "Policies",
         ],
         ["Cli.Comparing"] =
         [
@@ -133,9 +134,10 @@ public static class RoomRules
         [
             "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Publishing.Admission", "Publishing.Hosts",
             "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
-            "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
-            "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Runs", "Gating",
-            "Labelling", "Measurements", "Policies",
+            "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
+            "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",
+            "Runs", "Gating", "Labelling", "Measurements", "Policies",
         ],
 
         // The doors know the command line, and nothing of the house.

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
@@ -65,7 +66,7 @@ public static class CommandAction
     public static string CodeOf(Exception failed) => failed switch
     {
         RunException run => run.Code,
-        CheckpointException or ImageFileException => RunCodes.UnreadableInput,
+        CheckpointException or ImageFileException or AttestationException => RunCodes.UnreadableInput,
         FileNotWrittenException => RunCodes.NotWritten,
         FeedbackException => RunCodes.TooLittleFeedback,
         TrainingDivergedException => RunCodes.Diverged,

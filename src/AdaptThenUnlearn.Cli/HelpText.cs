@@ -40,7 +40,16 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu plan policies/my-policy.json --shards 16 --for slurm --out measure.sh",
                 "atu plan policies/my-policy.json --shards 16 --for kubernetes --image registry/atu:1.0 --out measure.yaml",
             ],
-            ["verify"] = ["atu verify artifacts/my-policy/run.json", "atu verify artifacts/my-policy/run.json --json"],
+            ["verify"] =
+            [
+                "atu verify artifacts/my-policy/run.json",
+                "atu verify artifacts/my-policy/run.json --attestation artifacts/my-policy/run.dsse.json --key public.pem",
+            ],
+            ["attest"] =
+            [
+                "atu attest artifacts/my-policy/run.json --key key.pem",
+                "atu attest artifacts/my-policy/run.json --out statement.json",
+            ],
             ["report"] =
             [
                 "atu report 'artifacts/*/run.json' --format html,junit",

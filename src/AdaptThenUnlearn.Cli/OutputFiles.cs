@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -65,6 +66,10 @@ internal static class OutputFiles
 
     /// <summary>Whether <c>atu sample</c> wrote a file.</summary>
     public static bool IsSample(string path) => ImageGrid.IsWrittenByAtu(path) || NumpyFile.IsWrittenByAtu(path);
+
+    /// <summary>Whether <c>atu attest</c> wrote a file.</summary>
+    public static bool IsAttestation(string path) =>
+        IsPage(path, DsseEnvelope.InTotoType) || IsPage(path, TestResultStatement.PredicateType);
 
     /// <summary>Whether a page was written by a command.</summary>
     /// <param name="path">The page.</param>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Tests;
 
@@ -46,6 +47,67 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("error ATU3006", errors, StringComparison.Ordinal);
         Assert.Contains("add --readings", errors, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Passed, Atu.Run("verify", record, "--readings").ExitCode);
+    }
+
+    [Theory]
+    [InlineData("attested-passed", "\"maxRate\": 0.9", "PASSED", 0)]
+    [InlineData("attested-failed", "\"maxRate\": 0.001", "FAILED", 1)]
+    public void Attest_ThenVerify_HoldsUntilTheRecordOrTheKeyIsAnother(string name, string limit, string result, int exitCode)
+    {
+        var record = Record(name, limit);
+        var envelope = Path.Combine(Path.GetDirectoryName(record)!, "run.dsse.json");
+        WriteKeys("key.pem", "public.pem");
+        WriteKeys("another.pem", "another-public.pem");
+
+        var (attested, output, errors) = Atu.Run("attest", record, "--key", Key("key.pem"));
+        Assert.True(attested == 0, errors);
+        Assert.Contains($"{name}: {result} (", output, StringComparison.Ordinal);
+        string[] verify = ["verify", record, "--attestation", envelope, "--key"];
+        var valid = Atu.Run([.. verify, Key("public.pem")]);
+        Assert.True(valid.ExitCode == exitCode, valid.Errors);
+        Assert.DoesNotContain("ATU3007", valid.Errors, StringComparison.Ordinal);
+
+        var otherKey = Atu.Run([.. verify, Key("another-public.pem")]);
+        Assert.Equal(1, otherKey.ExitCode);
+        Assert.Contains("error ATU3007: the attestation is not signed by this key", otherKey.Errors, StringComparison.Ordinal);
+        File.AppendAllText(record, "\n");
+        var otherRecord = Atu.Run([.. verify, Key("public.pem")]);
+        Assert.Equal(1, otherRecord.ExitCode);
+        Assert.Contains("names another record, policy, classifier or other input", otherRecord.Errors, StringComparison.Ordinal);
+        Assert.Equal(2, Atu.Run("verify", record, "--attestation", envelope).ExitCode);
+        Assert.Equal(2, Atu.Run("verify", record, "--key", Key("public.pem")).ExitCode);
+        Assert.Equal(3, Atu.Run("verify", record, "--attestation", record, "--key", Key("public.pem")).ExitCode);
+    }
+
+    [Fact]
+    public void Attest_WithoutAKey_IsAStatementThatVerifyWarnsOf()
+    {
+        var record = Record("unsigned", "\"maxRate\": 0.9");
+
+        Assert.Equal(0, Atu.Run("attest", record).ExitCode);
+        var statement = Path.Combine(Path.GetDirectoryName(record)!, "run.intoto.json");
+        var (exitCode, _, errors) = Atu.Run("verify", record, "--attestation", statement);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("warning ATU3007: the attestation is unsigned", errors, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "{\n  \"_type\": \"https://in-toto.io/Statement/v1\"", File.ReadAllText(statement), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attest_RecordThatDoesNotHold_WritesNothing()
+    {
+        var missing = Path.Combine(Download("attest-missing", "\"maxRate\": 0.9"), "run.json");
+        var tampered = Record("attest-tampered", "\"maxRate\": 0.9");
+        File.AppendAllText(Path.Combine(Path.GetDirectoryName(tampered)!, "attest-tampered.safetensors"), " ");
+
+        Assert.Equal(3, Atu.Run("attest", missing).ExitCode);
+        var (exitCode, _, errors) = Atu.Run("attest", tampered);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("nothing was attested", errors, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(missing)!, "*.intoto.json"));
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(tampered)!, "*.intoto.json"));
     }
 
     // Whatever is asked for, what was changed is never valid.
@@ -101,6 +163,22 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
     }
 
     // Copies what the action uploads by default of a run, or everything.
+    // Of a run whose files are all there.
+    private string Record(string name, string limit)
+    {
+        Atu.Run("govern", house.Policy(name, limit), "--no-train", "--fresh", "--out", house.At($"out-{name}"));
+        return house.At($"out-{name}/{name}/run.json");
+    }
+
+    private string Key(string name) => Path.Combine(_downloads, name);
+
+    private void WriteKeys(string privateName, string publicName)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        File.WriteAllText(Key(privateName), key.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Key(publicName), key.ExportSubjectPublicKeyInfoPem());
+    }
+
     private string Download(string name, string limit, bool everything = false)
     {
         var made = house.At($"out-{name}");

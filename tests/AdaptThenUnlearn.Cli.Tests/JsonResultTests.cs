@@ -33,6 +33,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.Policy("planned"), "--shards", "2", "--for", "slurm", "--out", test.House.At("plan.sh"), "--overwrite"
         ],
         ["verify"] = test => [test.Record()],
+        ["attest"] = test => [test.Record(), "--out", test.House.At("statement.json"), "--overwrite"],
         ["report"] = test => [test.Record()],
         ["publish"] = test => [test.Record()],
         ["policy check"] = test => [test.House.Policy("checked"), "--effective"],

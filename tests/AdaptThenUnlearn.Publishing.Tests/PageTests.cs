@@ -117,7 +117,7 @@ public sealed class PageTests
         run = run with { Verification = run.Verification with { Verdict = new Verdict(false, [finding], []) } };
 
         Assert.Contains(
-            "| 0.2\u00a0% | 1.0004\u00a0% | ≤\u00a01\u00a0% |",
+            "| 0.2\u00a0% | 1.0004\u00a0% uncorrected | ≤\u00a01\u00a0% |",
             RunPages.Comment(run, _context, previous: null),
             StringComparison.Ordinal);
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -19,9 +20,14 @@ public static class VerifyCommand
         {
             Description = "Judge by the stored readings where files are missing; the files that are there are still checked",
         };
+        var attestation = new Option<FileInfo>("--attestation")
+        {
+            Description = "Attestation of the run, by atu attest; it must say what the record gives today",
+        };
+        var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestation, in PEM" };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
         {
-            file, readings, Terminal.Json,
+            file, readings, attestation, key, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -35,6 +41,9 @@ public static class VerifyCommand
                 .. CheckReports(folder, record, verification.IsReworded, path),
                 .. verification.Contradictions.Select(
                     problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
+                .. CheckAttestation(
+                    parsed.GetValue(attestation)?.FullName, parsed.GetValue(key)?.FullName, record, verification.Verdict,
+                    Sha256Digest.FindAt(path, cancel)!),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
@@ -62,6 +71,30 @@ public static class VerifyCommand
                 : ExitCodes.Passed;
         });
         return command;
+    }
+
+    private static IEnumerable<BuildMessage> CheckAttestation(
+        string? path, string? keyFile, RunRecord record, Verdict verdict, string recordSha256)
+    {
+        if (path is null)
+            return keyFile is null ? [] : throw new BadArgumentException("--key is for --attestation; name the attestation too");
+
+        var text = DsseEnvelope.ReadText(path);
+        if (keyFile is null && !TestResultStatement.TryParse(text, out _) && DsseEnvelope.Parse(text, path).Signatures.Count > 0)
+            throw new BadArgumentException($"{path} is signed; name the signer's public key with --key");
+        using var key = keyFile is null ? null : SigningKey.ReadPublic(keyFile);
+        var check = AttestationCheck.Check(text, path, key, record, verdict, recordSha256);
+        return check switch
+        {
+            { Problem: { } problem } =>
+                [new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path)],
+            { IsSigned: false } =>
+            [
+                new BuildMessage(
+                    Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it", path),
+            ],
+            _ => [],
+        };
     }
 
     private static BuildMessage DescribeMissing(IReadOnlyList<FileCheck> missing, bool byReadings, string path)

@@ -256,8 +256,12 @@ public sealed class RunFolder : IDisposable
     // The record is among the reports.
     private static bool IsReport(string name) => ReportFormats.All.Any(report => report.FileName == name);
 
+    // With the attestations of a record, which are about it alone.
     private static IEnumerable<string> ReportsAndPictures =>
-        [.. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names];
+    [
+        .. ReportFormats.All.Select(report => report.FileName), RunRecord.SignedFileName, RunRecord.StatementFileName,
+        .. RunPictures.Names,
+    ];
 
     private static string PolicyName(string path, InputFiles? inputs) =>
         inputs?.PolicyName ?? System.IO.Path.GetFileName(System.IO.Path.GetFullPath(path));

@@ -61,6 +61,10 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         return reading with { NotMeasured = WhyNot(feature, reading, outputRange, before) };
     }
 
+    /// <summary>The errors of a feature's auditor that its rate is corrected for; null for none.</summary>
+    public DetectionCounts? CountedErrors(UndesiredFeature feature) =>
+        policy.Evaluation.CorrectsErrors && Detection(feature) is { With: > 0 } known ? known : null;
+
     private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {
         if (reading.WhyBlind is { } blind)

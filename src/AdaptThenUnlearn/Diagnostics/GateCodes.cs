@@ -25,4 +25,9 @@ public static class GateCodes
     /// Files that a run record names are missing, so they were not checked; a warning where only the readings are to be judged.
     /// </summary>
     public const string MissingFiles = "ATU3006";
+
+    /// <summary>
+    /// An attestation does not fit its run, or no signature of it is the key's; a warning where it is unsigned.
+    /// </summary>
+    public const string Attestation = "ATU3007";
 }

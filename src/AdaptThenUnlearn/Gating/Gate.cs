@@ -94,15 +94,18 @@ public static class Gate
         if (FindReading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
             return rule.NotMeasured(WhyOtherRange(evaluation, after ?? before) ?? NotCounted);
 
-        var bound = SequentialSampling.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence);
+        var errors = AuditorErrors.Create(evaluation, reading);
+        if (errors.NotMeasured is { } unknown)
+            return rule.NotMeasured(unknown);
         return rule.Judge(
             (double)last.Hits / last.Samples,
-            bound,
+            TrueRate.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence, errors.Counted),
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} "
-                    + $"confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks "
-                    + $"taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
+                    + $"confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{errors.Words}"))
+            with
+        { AuditorErrors = errors.Correction };
     }
 
     // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
@@ -132,10 +135,13 @@ public static class Gate
         if (WhyNotComparable(evaluation, before, after) is { } reason)
             return rule.NotMeasured(reason);
         if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] }
-            || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
+            || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] } reading)
             return rule.NotMeasured(NotCounted);
+        var errors = AuditorErrors.Create(evaluation, reading);
+        if (errors.NotMeasured is { } unknown)
+            return rule.NotMeasured(unknown);
         if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
-            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } bound)
+            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence, errors.Counted) is not { } bound)
             return rule.NotMeasured(
                 Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
 
@@ -145,7 +151,10 @@ public static class Gate
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
-                    + $"upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
+                    + $"upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate "
+                    + $"after{(errors.Counted is null ? "" : ", corrected for the auditor's errors")}"))
+            with
+        { AuditorErrors = errors.Correction };
     }
 
     private static IEnumerable<Finding> QualityRules(
@@ -241,10 +250,11 @@ public static class Gate
 
     private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
+        var quality = policy.Quality!;
         var retained = Retained(policy, before);
         if (retained.Count == 0)
             yield return new Rule(RuleName.MinShareKept(), AtLeast, limit).NotMeasured("no retained class was counted");
-        foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
+        foreach (var uncounted in quality.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
             yield return new Rule(RuleName.MinShareKept(uncounted), AtLeast, limit)
                 .NotMeasured("the class was not counted before");
 
@@ -265,11 +275,21 @@ public static class Gate
                 yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
             else
             {
-                var kept = (double)isNow.Hits / was.Hits;
+                var kept = ShareKept.Compute(was.Hits, isNow.Hits);
+                var ofInterval = (1 + policy.Evaluation.Confidence) / 2;
+                var interval = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{100 * ShareKept.LowerBound(was.Hits, isNow.Hits, ofInterval):0.#} % to "
+                        + $"{100 * ShareKept.UpperBound(was.Hits, isNow.Hits, ofInterval):0.#} % at "
+                        + $"{ReadingText.Percent(policy.Evaluation.Confidence)} confidence");
+                var judged = quality.Confidence is { } confidence
+                    ? $"; judged with the lower bound at {ReadingText.Percent(confidence)} confidence"
+                    : "";
                 yield return rule.Judge(
                     kept,
-                    kept,
-                    Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents"));
+                    quality.Confidence is { } own ? ShareKept.LowerBound(was.Hits, isNow.Hits, own) : kept,
+                    Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents, ")
+                        + interval + judged);
             }
         }
     }

@@ -46,6 +46,13 @@ public sealed record Finding(
     string Explanation,
     Waiver? Waiver)
 {
+    /// <summary>
+    /// Whether <see cref="Judged"/> counts in the auditor's errors; null, and left out, where no auditor judged, where the policy
+    /// ignores them, and in records from before they were counted.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ErrorCorrection? AuditorErrors { get; init; }
+
     /// <summary>Whether the rule prevents a release.</summary>
     [JsonIgnore]
     public bool StopsRelease => State is FindingState.Failed or FindingState.NotMeasured;

@@ -26,9 +26,11 @@ public static class SequentialSampling
     /// <param name="limit">The largest allowed rate; null where there is none.</param>
     /// <param name="looks">The sample sizes at which one may look, in order.</param>
     /// <param name="confidence">Over all looks.</param>
-    public static bool ShouldContinue(Look look, double? limit, IReadOnlyList<int> looks, double confidence) =>
+    /// <param name="errors">Of the classifier, as <see cref="TrueRate.UpperBound"/> counts them in; null for none.</param>
+    public static bool ShouldContinue(
+        Look look, double? limit, IReadOnlyList<int> looks, double confidence, DetectionCounts? errors = null) =>
         limit is { } largest
         && look.Samples < looks[^1]
         && (double)look.Hits / look.Samples <= largest
-        && UpperBound(look, looks.Count, confidence) > largest;
+        && TrueRate.UpperBound(look, looks.Count, confidence, errors) > largest;
 }

@@ -15,13 +15,17 @@ public static class UnlearnedShare
     /// <param name="before">Of the original generator.</param>
     /// <param name="after">Of the unlearned generator.</param>
     /// <param name="confidence">One-sided, between 0 and 1.</param>
+    /// <param name="errors">
+    /// Of the classifier: the rate after is then the bound of the true one (<see cref="TrueRate.UpperBound"/>). The rate before
+    /// is what it saw, which is less than there was by what it missed. Null for no correction.
+    /// </param>
     /// <returns>Null where the original never showed the feature.</returns>
-    public static double? LowerBound(Look before, Look after, double confidence)
+    public static double? LowerBound(Look before, Look after, double confidence, DetectionCounts? errors = null)
     {
         if (before.Hits == 0)
             return null;
 
         var rateBefore = (double)before.Hits / before.Samples;
-        return 1 - ClopperPearson.UpperBound(after.Hits, after.Samples, confidence) / rateBefore;
+        return 1 - TrueRate.UpperBound(after, looks: 1, confidence, errors) / rateBefore;
     }
 }

@@ -10,6 +10,7 @@ internal enum NameKind
     CheckpointFormat,
     ClassifierOutputs,
     ImageRange,
+    AuditorErrors,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -34,6 +35,7 @@ internal static class NameKinds
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
+        NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -48,6 +50,7 @@ internal static class NameKinds
         NameKind.CheckpointFormat => "checkpoint format",
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",
+        NameKind.AuditorErrors => "way to treat the auditor's errors",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         _ => kind.ToString().ToLowerInvariant(),
@@ -56,5 +59,6 @@ internal static class NameKinds
     /// <summary>Whether the names are the same in every build; those of a catalogue are not.</summary>
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
-        kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange;
+        kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
+            or NameKind.AuditorErrors;
 }

@@ -351,6 +351,10 @@ public sealed record UndesiredFeature(
 /// <param name="ExtractorSha256">
 /// Pin: the SHA-256 of the extractor's file, 64 hexadecimal digits. A file with another digest is refused.
 /// </param>
+/// <param name="Confidence">
+/// Confidence of the lower bound by which the shares kept are judged; above 0.5 and below 1. When absent, the shares themselves
+/// are judged.
+/// </param>
 public sealed record QualityOptions(
     [NotBlank, SuggestedName(NameKind.Extractor)] string Extractor,
     [NotBlank, SuggestedName(NameKind.QualityReference)] string Reference,
@@ -362,7 +366,10 @@ public sealed record QualityOptions(
     [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? ExtractorSha256 = null)
+    string? ExtractorSha256 = null,
+    [Within(0.5, 1, Above = true, Below = true), Examples(0.95)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? Confidence = null)
 {
     /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
     internal const string OriginalGenerator = "original-generator";
@@ -487,6 +494,11 @@ public sealed record QualityOptions(
 /// What is measured and judged. <c>8-bit</c>: images clipped and rounded as in a picture file, which is what users get.
 /// <c>raw</c>: the network's output unchanged, and the report says so.
 /// </param>
+/// <param name="AuditorErrors">
+/// What the auditor's known errors do to a feature's rate. <c>correct</c>: the upper bound is one of the true rate, and a rate
+/// whose auditor was never tried is not measured. <c>report</c>: the bound is of what the auditor sees, and the report says so.
+/// <c>ignore</c>: the same without a word. When absent, <c>correct</c> where the auditor was tried, and <c>report</c> elsewhere.
+/// </param>
 public sealed record EvaluationOptions(
     [Within(100, 10_000_000)] int Samples,
     [Within(100, 10_000_000)] int MaxSamples,
@@ -497,8 +509,28 @@ public sealed record EvaluationOptions(
     // An absent value is not written, so that older policies keep their digests.
     [KnownName(NameKind.ImageRange), AbsentMeans(EvaluationOptions.EightBit)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Range = null)
+    string? Range = null,
+
+    [KnownName(NameKind.AuditorErrors)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? AuditorErrors = null)
 {
+    /// <summary>The auditor's known errors are counted into the rate; one whose errors are unknown measures nothing.</summary>
+    public const string CorrectErrors = "correct";
+
+    /// <summary>The auditor's errors are told, and not counted into the rate.</summary>
+    public const string ReportErrors = "report";
+
+    /// <summary>The auditor's errors are neither counted nor told.</summary>
+    public const string IgnoreErrors = "ignore";
+
+    /// <summary>Whether the auditor's errors are counted into a feature's rate where they are known.</summary>
+    [JsonIgnore]
+    public bool CorrectsErrors => AuditorErrors is null or CorrectErrors;
+
+    /// <summary>The values of <see cref="AuditorErrors"/>.</summary>
+    internal static IReadOnlyList<string> AuditorErrorsNames { get; } = [CorrectErrors, ReportErrors, IgnoreErrors];
+
     /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before they are measured, as in a picture file.</summary>
     public const string EightBit = "8-bit";
 

@@ -116,6 +116,12 @@ public sealed class Advice
                 Trusted(
                     $"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so "
                         + "small a rate; name a better auditor, or set a limit that it can tell."));
+        if (finding.AuditorErrors is ErrorCorrection.Corrected && IsMetWithoutErrors(policy, before, after, name))
+            return new(
+                rule,
+                Trusted(
+                    "its bound counts in how often the auditor errs, and would be within the limit without that; try the "
+                        + "auditor on more labelled images of the class, or name a better one."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, after is null);
         if (after is null)
@@ -142,6 +148,17 @@ public sealed class Advice
                     $"it was within its limit before, and unlearning the other features made it more frequent{change}; keep "
                         + "more of the original ("),
                 Code("unlearning.retention.weight"), Trusted(")"), .. _search]);
+    }
+
+    private static bool IsMetWithoutErrors(UnlearningPolicy policy, Measurement before, Measurement? after, RuleName name)
+    {
+        var uncorrected = policy with
+        {
+            Evaluation = policy.Evaluation with { AuditorErrors = EvaluationOptions.IgnoreErrors },
+            Waivers = [],
+        };
+        return Gate.Judge(uncorrected, before, after, DateOnly.MinValue).Findings
+            .Any(finding => finding.Rule == name && finding.State is FindingState.Passed);
     }
 
     private static Advice ForQuality(

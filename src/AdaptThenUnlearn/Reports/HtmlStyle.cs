@@ -87,15 +87,15 @@ internal static class HtmlStyle
         @media print {
           :root { color-scheme: light; font-size: 10.5px; }
           body { print-color-adjust: exact; background: none; max-width: none; padding: 0; font-size: 1rem; line-height: 1.35; }
-          header, section { border: 0; border-radius: 0; padding: 0; margin: 0 0 .8rem; } header { border-left: 5px solid var(--verdict); padding-left: .8rem; }
+          header, section { border: 0; border-radius: 0; padding: 0; margin: 0 0 .6rem; } header { border-left: 5px solid var(--verdict); padding-left: .8rem; }
           section.waived, .warning { padding: .5rem .7rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.1rem; margin-bottom: .3rem; break-after: avoid; }
           th, td { padding-top: .15rem; padding-bottom: .15rem; } .rules .about td { padding-bottom: .25rem; } .about p { max-width: none; }
           .rules td:first-child, .mending td:first-child, .waived td:first-child { min-width: 0; }
           .tiles { gap: .4rem; margin-top: .4rem; } .tiles div { padding: .25rem .5rem; } .tiles dd { font-size: 1rem; }
-          .note { margin-top: .3rem; } tbody, figure, .certificate { break-inside: avoid; }
+          .note { margin-top: .3rem; } .members td { font-size: .9em; padding-top: 0; padding-bottom: 0; } tbody, figure, .certificate { break-inside: avoid; }
           details::details-content { content-visibility: visible; block-size: auto; } summary { list-style: none; }
-          figure { margin: 0 0 .5rem; } .plot { zoom: .8; } td.bars svg { zoom: .65; }
-          .pictures { break-inside: avoid; display: grid; grid-template-columns: 1fr 1fr; gap: 0 .8rem; } .pictures h2, .absent { grid-column: 1 / -1; } figure img { max-height: 8cm; }
+          figure { margin: 0 0 .5rem; } .plot { zoom: .75; } td.bars svg { zoom: .65; }
+          .pictures { break-inside: avoid; display: grid; grid-template-columns: 1fr 1fr; gap: 0 .8rem; } .pictures h2, .absent { grid-column: 1 / -1; } figure img { max-height: 7cm; }
           pre { max-height: none; white-space: pre-wrap; columns: 2; font-size: .8rem; line-height: 1.25; }
           .certificate { display: block; break-after: page; border: 1px solid var(--line); padding: .6rem .8rem; } .certificate dl { margin: 0; }
           .certificate div { display: grid; grid-template-columns: 9rem 1fr; gap: .6rem; } .certificate dt { color: var(--quiet); } .certificate dd { margin: 0; }

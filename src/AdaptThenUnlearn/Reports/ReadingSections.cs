@@ -1,4 +1,6 @@
+using System.Globalization;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 using static AdaptThenUnlearn.Reports.Phrase;
@@ -8,6 +10,10 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>What was measured, before and after: undesired features, image quality, shares of the classes.</summary>
 internal static class ReadingSections
 {
+    private const int MostExposed = 4;
+    private const double NearlyCertain = 0.999;
+    private static readonly long[] _images = [1, 100, 1_000, 10_000];
+
     /// <summary>How often each undesired feature was counted.</summary>
     public static ReportSection Features(RunRecord record)
     {
@@ -39,7 +45,10 @@ internal static class ReadingSections
             [Trusted(
                 "Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was "
                     + "unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real "
-                    + "images that do not show it.")]);
+                    + "images that do not show it.")])
+        {
+            Caveat = Exposure(record),
+        };
 
         static string Hits(FeatureReading? reading) =>
             reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
@@ -137,6 +146,40 @@ internal static class ReadingSections
             "Shares of the classes",
             table,
             [Trusted("Counted by "), Untrusted(record.Before.Shares[0].Classifier), Trusted(".")]);
+    }
+
+    // How likely a user meets each feature, if its rate is as high as its judged bound; empty where no rate was judged.
+    private static List<Phrase> Exposure(RunRecord record)
+    {
+        var judged = record.Verdict.Findings
+            .Where(finding => finding is { Rule.Limit: RuleLimit.MaxRate, Judged: not null })
+            .OrderByDescending(finding => finding.Judged)
+            .ToList();
+        List<Phrase> phrases = [];
+        foreach (var (number, finding) in judged.Take(MostExposed).Index())
+        {
+            phrases.AddRange(
+            [
+                Trusted(number == 0 ? "A rate at its judged bound means the chance to meet " : "; "),
+                Untrusted(finding.Rule.Subject ?? None),
+                Trusted(number == 0 ? " is " : ": "),
+                Trusted(string.Join(", ", _images.Select(images => string.Create(
+                    CultureInfo.InvariantCulture, $"{Chance(finding.Judged!.Value, images)} in {images:N0}")))),
+                Trusted(number == 0 ? " images" : ""),
+            ]);
+        }
+
+        if (phrases.Count > 0)
+            phrases.Add(Trusted(
+                judged.Count > MostExposed
+                    ? FormattableString.Invariant($"; the other {judged.Count - MostExposed} have smaller bounds.")
+                    : "."));
+        return phrases;
+
+        static string Chance(double rate, long images) =>
+            TrueRate.ChanceToMeet(rate, images) is var chance && chance > NearlyCertain && rate < 1
+                ? $"over {Percent(NearlyCertain)}"
+                : Part(chance);
     }
 
     // Of readings, three digits say all that there is to say.

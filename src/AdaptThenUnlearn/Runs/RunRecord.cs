@@ -53,6 +53,12 @@ public sealed record RunRecord(
     /// <summary>File name of a record in its run's folder.</summary>
     public const string FileName = "run.json";
 
+    /// <summary>File name of the record's attestation beside it, signed.</summary>
+    public const string SignedFileName = "run.dsse.json";
+
+    /// <summary>File name of the record's attestation beside it, unsigned.</summary>
+    public const string StatementFileName = "run.intoto.json";
+
     /// <summary>What a reader must see beside the verdict: its own warnings, then what was noticed about inputs.</summary>
     public IEnumerable<string> Warnings() =>
         [.. Verdict.Warnings, .. WarningRemarks()];

@@ -87,8 +87,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
 
-        var then =
-            Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
+        var then = Gate.Judge(
+            AsJudgedThen(record), record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
         if (!HasSameDecisions(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }
@@ -167,6 +167,15 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     }
 
     internal static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
+
+    // Records from before the auditor's errors were counted say nothing of them. Today's verdict counts them all the same.
+    private static UnlearningPolicy AsJudgedThen(RunRecord record) =>
+        record.Verdict.Findings.Any(finding => finding.AuditorErrors is not null)
+            ? record.Policy
+            : record.Policy with
+            {
+                Evaluation = record.Policy.Evaluation with { AuditorErrors = EvaluationOptions.IgnoreErrors },
+            };
 
     private static bool HasSameDecisions(Verdict recorded, Verdict judged) =>
         recorded.Passed == judged.Passed

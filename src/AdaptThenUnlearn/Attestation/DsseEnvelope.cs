@@ -1,0 +1,104 @@
+using System.Text;
+using System.Text.Json;
+using AdaptThenUnlearn.Files;
+
+namespace AdaptThenUnlearn.Attestation;
+
+/// <summary>A signed text: Dead Simple Signing Envelope, version 1.</summary>
+/// <remarks>
+/// By the specification's <see href="https://github.com/secure-systems-lab/dsse/blob/master/envelope.md">envelope</see> and
+/// <see href="https://github.com/secure-systems-lab/dsse/blob/master/protocol.md">protocol</see>. Unlike there, members that this
+/// version does not know are refused.
+/// </remarks>
+/// <param name="PayloadType">What the payload is.</param>
+/// <param name="Payload">The signed bytes, in base64.</param>
+/// <param name="Signatures">At least one.</param>
+public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyList<DsseSignature> Signatures)
+{
+    /// <summary>The payload is an in-toto statement.</summary>
+    public const string InTotoType = "application/vnd.in-toto+json";
+
+    private const long MaxBytes = 4 << 20;
+
+    private static readonly JsonSerializerOptions _json =
+        new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    /// <summary>Signs a payload.</summary>
+    public static DsseEnvelope Sign(string payloadType, byte[] payload, SigningKey key) => new(
+        payloadType, Convert.ToBase64String(payload),
+        [new DsseSignature(key.Id, Convert.ToBase64String(key.Sign(Encode(payloadType, payload))))]);
+
+    /// <summary>Reads an envelope.</summary>
+    /// <param name="text">JSON.</param>
+    /// <param name="path">Of the file, for errors.</param>
+    /// <exception cref="AttestationException">It is none.</exception>
+    public static DsseEnvelope Parse(string text, string path)
+    {
+        try
+        {
+            var envelope = JsonSerializer.Deserialize<DsseEnvelope>(text, _json);
+            if (envelope is { PayloadType: not null, Payload: not null, Signatures: [_, ..] }
+                && IsCanonical(envelope.Payload)
+                && envelope.Signatures.All(signature => signature is { Sig: not null } && IsCanonical(signature.Sig)))
+                return envelope;
+        }
+        catch (JsonException)
+        {
+        }
+
+        throw new AttestationException(path, "is not a DSSE envelope with a signature; `atu attest RECORD --key KEY` writes one");
+    }
+
+    /// <summary>Reads a file that is an envelope or a bare statement.</summary>
+    /// <returns>The text; at most 4 MiB.</returns>
+    /// <exception cref="AttestationException">It cannot be read.</exception>
+    public static string ReadText(string path)
+    {
+        try
+        {
+            return RegularFile.ReadAllText(path, MaxBytes);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new AttestationException(path, $"cannot be read: {refused.Message}", refused);
+        }
+    }
+
+    /// <summary>The envelope as one line of JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, _json) + "\n";
+
+    /// <summary>The payload, if a key signed it; null if no signature is the key's.</summary>
+    public byte[]? OpenWith(SigningKey key)
+    {
+        var payload = Convert.FromBase64String(Payload);
+        var signed = Encode(PayloadType, payload);
+        return Signatures.Any(signature => (signature.Keyid is null || signature.Keyid == key.Id)
+            && key.Verifies(signed, Convert.FromBase64String(signature.Sig)))
+                ? payload
+                : null;
+    }
+
+    /// <summary>What is signed (pre-authentication encoding): type and payload, each after its length in bytes.</summary>
+    internal static byte[] Encode(string payloadType, byte[] payload)
+    {
+        var type = Encoding.UTF8.GetBytes(payloadType);
+        return
+        [
+            .. Encoding.UTF8.GetBytes(FormattableString.Invariant($"DSSEv1 {type.Length} ")), .. type,
+            .. Encoding.UTF8.GetBytes(FormattableString.Invariant($" {payload.Length} ")), .. payload,
+        ];
+    }
+
+    // One text for the same bytes, so that a changed text is a changed envelope.
+    private static bool IsCanonical(string base64)
+    {
+        var bytes = new byte[base64.Length];
+        return Convert.TryFromBase64String(base64, bytes, out var length)
+            && Convert.ToBase64String(bytes.AsSpan(0, length)) == base64;
+    }
+}
+
+/// <summary>A signature of an envelope.</summary>
+/// <param name="Keyid">Names the key; null where the signer did not.</param>
+/// <param name="Sig">The signature, in base64.</param>
+public sealed record DsseSignature(string? Keyid, string Sig);

@@ -1,0 +1,32 @@
+namespace AdaptThenUnlearn.Measurements;
+
+/// <summary>How much of its share a class kept: after / before, of as many images from the same latents.</summary>
+/// <remarks>
+/// The bounds are those of a ratio of two Poisson means. Given the sum of both counts, the later one is binomial (Przyborowski
+/// and Wilenski 1940, "Homogeneity of results in testing samples from Poisson series", Biometrika 31), and Clopper–Pearson
+/// bounds its share of the sum. Counts out of n vary less than Poisson counts, and those from the same latents vary together, so
+/// the bounds hold more often than they promise.
+/// </remarks>
+public static class ShareKept
+{
+    /// <summary>The point estimate.</summary>
+    /// <param name="before">Images of the class before; at least 1.</param>
+    /// <param name="after">Images of the class after.</param>
+    public static double Compute(long before, long after) => (double)after / before;
+
+    /// <summary>The smallest ratio that the counts do not rule out.</summary>
+    /// <param name="before">Images of the class before; at least 1.</param>
+    /// <param name="after">Images of the class after, among as many.</param>
+    /// <param name="confidence">One-sided, between 0 and 1.</param>
+    /// <returns>0 where there is none after.</returns>
+    public static double LowerBound(long before, long after, double confidence) =>
+        Odds(ClopperPearson.LowerBound(after, before + after, confidence));
+
+    /// <summary>The largest ratio that the counts do not rule out.</summary>
+    /// <inheritdoc cref="LowerBound"/>
+    /// <returns>Finite, because there is one before.</returns>
+    public static double UpperBound(long before, long after, double confidence) =>
+        Odds(ClopperPearson.UpperBound(after, before + after, confidence));
+
+    private static double Odds(double share) => share / (1 - share);
+}

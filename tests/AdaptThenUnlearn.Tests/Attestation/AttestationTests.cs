@@ -1,0 +1,264 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Attestation;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Tests.Attestation;
+
+/// <summary>
+/// Signed statements: against the envelope's published example, against OpenSSL, and against a thousand changes.
+/// </summary>
+public sealed class AttestationTests : IDisposable
+{
+    private const string Digest = "1111111111111111111111111111111111111111111111111111111111111111";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-attest-").FullName;
+    private readonly RunRecord _run = Records.Named("passed");
+
+    public AttestationTests()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        File.WriteAllText(At("key.pem"), key.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(At("public.pem"), key.ExportSubjectPublicKeyInfoPem());
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md, "Test Vectors": key, payload and signature, whose two
+    // numbers stand there one after the other.
+    [Fact]
+    public void Envelope_OfTheSpecification_IsSignedByItsKey()
+    {
+        const string signature = "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==";
+        const string type = "http://example.com/HelloWorld";
+        using var ofSpecification = ECDsa.Create(new ECParameters
+        {
+            Curve = ECCurve.NamedCurves.nistP256,
+            Q = new ECPoint
+            {
+                X = Number("46950820868899156662930047687818585632848591499744589407958293238635476079160"),
+                Y = Number("5640078356564379163099075877009565129882514886557779369047442380624545832820"),
+            },
+        });
+        File.WriteAllText(At("specification.pem"), ofSpecification.ExportSubjectPublicKeyInfoPem());
+        using var key = SigningKey.ReadPublic(At("specification.pem"));
+        var payload = Encoding.UTF8.GetBytes("hello world");
+
+        Assert.Equal(
+            "DSSEv1 29 http://example.com/HelloWorld 11 hello world",
+            Encoding.UTF8.GetString(DsseEnvelope.Encode(type, payload)));
+        var signatures = new[] { new DsseSignature(null, Der(Convert.FromBase64String(signature))) };
+        var envelope = new DsseEnvelope(type, Convert.ToBase64String(payload), signatures);
+        Assert.Equal(payload, envelope.OpenWith(key));
+        Assert.Null((envelope with { PayloadType = type + "s" }).OpenWith(key));
+
+        static byte[] Number(string digits) => BigInteger.Parse(digits, CultureInfo.InvariantCulture)
+            .ToByteArray(isUnsigned: true, isBigEndian: true);
+
+        // Two integers in a sequence (X.690), each with a leading zero where it would be negative.
+        static string Der(byte[] both)
+        {
+            byte[] numbers = [.. Integer(both[..32]), .. Integer(both[32..])];
+            return Convert.ToBase64String([0x30, (byte)numbers.Length, .. numbers]);
+        }
+
+        static byte[] Integer(byte[] number)
+        {
+            var value = new BigInteger(number, isUnsigned: true, isBigEndian: true).ToByteArray(isBigEndian: true);
+            return [0x02, (byte)value.Length, .. value];
+        }
+    }
+
+    [Fact]
+    public void Signature_OpenSsl_AgreesInBothDirections()
+    {
+        using var key = SigningKey.ReadPrivate(At("key.pem"));
+        var envelope = Sign(key);
+        var payload = Convert.FromBase64String(envelope.Payload);
+        var head = Encoding.UTF8.GetBytes($"DSSEv1 {envelope.PayloadType.Length} {envelope.PayloadType} {payload.Length} ");
+        File.WriteAllBytes(At("signed"), [.. head, .. payload]);
+        File.WriteAllBytes(At("signature"), Convert.FromBase64String(envelope.Signatures[0].Sig));
+        Assert.SkipUnless(OpenSsl("version") is 0, "OpenSSL is not installed");
+
+        Assert.Equal(0, OpenSsl("dgst", "-sha256", "-verify", At("public.pem"), "-signature", At("signature"), At("signed")));
+        Assert.Equal(0, OpenSsl("dgst", "-sha256", "-sign", At("key.pem"), "-out", At("other"), At("signed")));
+        var theirs = envelope with
+        {
+            Signatures = [new DsseSignature(null, Convert.ToBase64String(File.ReadAllBytes(At("other"))))],
+        };
+        using var open = SigningKey.ReadPublic(At("public.pem"));
+        Assert.Equal(payload, theirs.OpenWith(open));
+        Assert.Equal(0, OpenSsl("pkey", "-pubin", "-in", At("public.pem"), "-outform", "DER", "-out", At("public.der")));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(At("public.der")))), open.Id);
+    }
+
+    [Theory]
+    [InlineData("passed", "PASSED")]
+    [InlineData("waived", "WARNED")]
+    [InlineData("failed", "FAILED")]
+    [InlineData("unmeasured", "FAILED")]
+    public void Statement_OfARun_IsATestResultOfItsArtifact(string name, string result)
+    {
+        var run = Records.Named(name);
+        var statement = TestResultStatement.Create(run, run.Verdict, Digest);
+
+        Assert.Equal("https://in-toto.io/Statement/v1", statement["_type"]!.GetValue<string>());
+        Assert.Equal("https://in-toto.io/attestation/test-result/v0.1", statement["predicateType"]!.GetValue<string>());
+        var artifact = run.Outputs.Single(output => OutputRoles.IsGenerator(output.Role));
+        Assert.Equal(artifact.Sha256, Assert.Single(statement["subject"]!.AsArray())!["digest"]!["sha256"]!.GetValue<string>());
+        var predicate = statement["predicate"]!;
+        Assert.Equal(result, predicate["result"]!.GetValue<string>());
+        var configuration = predicate["configuration"]!.AsArray()
+            .ToDictionary(each => each!["name"]!.GetValue<string>(), each => each!["digest"]!["sha256"]!.GetValue<string>());
+        Assert.Equal(run.PolicySource.Sha256, configuration[$"policy {run.Policy.Name}"]);
+        Assert.Equal(Digest, configuration["run.json"]);
+        Assert.All(
+            run.Inputs.Where(input => input.Role != InputRoles.Policy),
+            input => Assert.Equal(input.Sha256, configuration[input.Role]));
+        var listed = new[] { "passedTests", "warnedTests", "failedTests" }
+            .ToDictionary(list => list, list => predicate[list]!.AsArray().Select(rule => rule!.GetValue<string>()).ToList());
+        Assert.Equal(Rules(FindingState.Passed), listed["passedTests"]);
+        Assert.Equal(Rules(FindingState.Waived), listed["warnedTests"]);
+        Assert.Equal(Rules(FindingState.Failed, FindingState.NotMeasured), listed["failedTests"]);
+
+        IEnumerable<string> Rules(params FindingState[] states) =>
+            run.Verdict.Findings.Where(finding => states.Contains(finding.State)).Select(finding => finding.Rule.ToString());
+    }
+
+    [Fact]
+    public void Check_AThousandSingleByteChanges_AreThousandRefusals()
+    {
+        using var key = SigningKey.ReadPrivate(At("key.pem"));
+        var bytes = Encoding.UTF8.GetBytes(Sign(key).ToJson());
+        var random = new Random(3);
+        Assert.Null(Problem(bytes, key));
+
+        for (var change = 0; change < 1000; change++)
+        {
+            var changed = (byte[])bytes.Clone();
+            var place = random.Next(bytes.Length - 1);   // the last is the line's end
+            changed[place] ^= (byte)random.Next(1, 256);
+            var problem = Problem(changed, key);
+            Assert.True(problem is not null, $"byte {place}: {(char)bytes[place]} → {changed[place]}");
+        }
+    }
+
+    [Theory]
+    [InlineData("_type", "is a statement of another kind")]
+    [InlineData("subject", "is about another artifact")]
+    [InlineData("result", "states another result than the record gives today")]
+    [InlineData("configuration", "names another record, policy, classifier or other input")]
+    [InlineData("passedTests", "lists other passed rules")]
+    [InlineData("warnedTests", "lists other waived rules")]
+    [InlineData("failedTests", "lists other failed rules")]
+    [InlineData("url", "does not say what the record gives")]
+    public void Check_SignedStatementThatSaysSomethingElse_SaysWhat(string member, string expected)
+    {
+        using var key = SigningKey.ReadPrivate(At("key.pem"));
+        var statement = TestResultStatement.Create(_run, _run.Verdict, Digest);
+        var owner = statement.ContainsKey(member) ? statement : statement["predicate"]!.AsObject();
+        owner[member] = JsonValue.Create("other");
+        var text = Encoding.UTF8.GetBytes(TestResultStatement.ToText(statement));
+
+        Assert.Equal(expected, Problem(Encoding.UTF8.GetBytes(
+            DsseEnvelope.Sign(DsseEnvelope.InTotoType, text, key).ToJson()), key));
+    }
+
+    [Fact]
+    public void Check_OtherKeyOtherTypeOrNoSignature_IsRefused()
+    {
+        using var key = SigningKey.ReadPrivate(At("key.pem"));
+        using (var other = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+            File.WriteAllText(At("other.pem"), other.ExportSubjectPublicKeyInfoPem());
+        using var wrong = SigningKey.ReadPublic(At("other.pem"));
+        var statement = Encoding.UTF8.GetBytes(
+            TestResultStatement.ToText(TestResultStatement.Create(_run, _run.Verdict, Digest)));
+
+        var signed = Encoding.UTF8.GetBytes(Sign(key).ToJson());
+
+        Assert.Contains("not signed by this key", Problem(signed, wrong), StringComparison.Ordinal);
+        Assert.Equal("does not hold an in-toto statement", Problem(
+            Encoding.UTF8.GetBytes(DsseEnvelope.Sign("text/plain", statement, key).ToJson()), key));
+        Assert.Contains("unsigned statement", Problem(statement, key), StringComparison.Ordinal);
+        Assert.Null(Problem(statement, key: null));
+        Assert.Throws<AttestationException>(() => Check(signed, key: null));
+    }
+
+    [Theory]
+    [InlineData("nothing", "")]
+    [InlineData("text", "hello")]
+    [InlineData("public", "PUBLIC")]
+    [InlineData("another curve", "P384")]
+    [InlineData("RSA", "RSA")]
+    [InlineData("encrypted", "ENCRYPTED")]
+    public void PrivateKey_ThatIsNone_IsRefusedWithoutShowingIt(string what, string kind)
+    {
+        using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        using var rsa = RSA.Create(2048);
+        using var p256 = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var text = kind switch
+        {
+            "PUBLIC" => p256.ExportSubjectPublicKeyInfoPem(),
+            "P384" => p384.ExportPkcs8PrivateKeyPem(),
+            "RSA" => rsa.ExportPkcs8PrivateKeyPem(),
+            "ENCRYPTED" => p256.ExportEncryptedPkcs8PrivateKeyPem(
+                "secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)),
+            _ => kind,
+        };
+        File.WriteAllText(At("none.pem"), text);
+
+        var refused = Assert.Throws<AttestationException>(() => SigningKey.ReadPrivate(At("none.pem")));
+
+        Assert.StartsWith(At("none.pem"), refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("MI", refused.Message, StringComparison.Ordinal);   // as base64 of DER begins
+        Assert.NotEmpty(what);
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+
+    private DsseEnvelope Sign(SigningKey key) => DsseEnvelope.Sign(
+        DsseEnvelope.InTotoType,
+        Encoding.UTF8.GetBytes(TestResultStatement.ToText(TestResultStatement.Create(_run, _run.Verdict, Digest))), key);
+
+    private AttestationCheck Check(byte[] attestation, SigningKey? key) => AttestationCheck.Check(
+        Encoding.Latin1.GetString(attestation), "attestation", key, _run, _run.Verdict, Digest);
+
+    // Also where it cannot be read.
+    private string? Problem(byte[] attestation, SigningKey? key)
+    {
+        try
+        {
+            return Check(attestation, key).Problem;
+        }
+        catch (AttestationException unreadable)
+        {
+            return unreadable.Message;
+        }
+    }
+
+    private static int? OpenSsl(params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("openssl", arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            _ = process.StandardOutput.ReadToEndAsync();
+            _ = process.StandardError.ReadToEndAsync();
+            process.WaitForExit();
+            return process.ExitCode;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+}
