@@ -45,6 +45,7 @@ internal sealed class Atu : IDisposable
             Environment =
                 { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
+        start.Environment["DOTNET_TieredPGO"] = "0";   // a short process gains nothing from what it would learn about itself
         foreach (var name in start.Environment.Keys.Where(
             name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
                 || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())

@@ -78,6 +78,19 @@ public sealed partial class DockerfileTests
         Assert.Contains($"dotnet publish {Path.GetDirectoryName(Program)!.Replace('\\', '/')} ", _text, StringComparison.Ordinal);
     }
 
+    // As the projects' own switch for libtorch has them.
+    [Fact]
+    public void Image_Backend_IsOneThatTheBuildKnows()
+    {
+        var props = File.ReadAllText(At("build/TorchBackend.props"));
+        var backend = Regex.Match(_text, "(?m)^ARG BACKEND=(\\w+)$").Groups[1].Value;
+
+        Assert.Contains($"-p:TorchBackend={backend} ", props, StringComparison.Ordinal);
+        Assert.Contains("-p:TorchBackend=\"$BACKEND\" ", _text, StringComparison.Ordinal);
+        Assert.Contains("-p:TorchBackend=cuda ", props, StringComparison.Ordinal);
+        Assert.Contains("BACKEND=cuda", _text, StringComparison.Ordinal);
+    }
+
     private static bool IsProject(string path) =>
         path.EndsWith(".csproj", StringComparison.Ordinal) || path.EndsWith(".props", StringComparison.Ordinal)
         || path.EndsWith(".targets", StringComparison.Ordinal);
