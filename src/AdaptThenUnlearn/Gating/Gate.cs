@@ -48,8 +48,9 @@ public static class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
             .. MeasurementWarnings.Find(policy, after ?? before),
         ];
+        string[] generators = [before.GeneratorSha256, (after ?? before).GeneratorSha256];
         foreach (var waiver in policy.Waivers)
-            Apply(waiver, findings, warnings, today);
+            Apply(waiver, findings, warnings, today, generators);
 
         var outcome = Outcomes.FromFindings(findings);
         return new Verdict(outcome.IsPass(), findings, warnings) { Outcome = outcome };
@@ -354,7 +355,8 @@ public static class Gate
     }
 
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
-    private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)
+    private static void Apply(
+        Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today, IReadOnlyList<string> generators)
     {
         var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
         if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last)
@@ -366,9 +368,18 @@ public static class Gate
             warnings.Add($"The waiver of {waiver.Rule} was not needed: the rule does not apply to this run.");
         else if (findings[at].State is FindingState.NotMeasured)
             warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
+        else if (waiver.Generator is { } excused && !generators.Contains(excused, StringComparer.OrdinalIgnoreCase))
+            warnings.Add($"The waiver of {waiver.Rule} was not applied: it is for another generator ({excused}).");
+        else if (waiver.Ceiling is { } ceiling && !IsWithin(findings[at], ceiling))
+            warnings.Add(Invariant(
+                $"The waiver of {waiver.Rule} was not applied: it excuses a figure {findings[at].Comparator} {ceiling}, and ")
+                + Invariant($"{findings[at].Judged:G5} was judged."));
         else
             findings[at] = findings[at] with { State = FindingState.Waived, Waiver = waiver };
     }
+
+    private static bool IsWithin(Finding finding, double ceiling) =>
+        finding.Comparator == AtMost ? finding.Judged <= ceiling : finding.Judged >= ceiling;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 

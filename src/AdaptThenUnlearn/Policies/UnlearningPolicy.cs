@@ -591,11 +591,24 @@ public sealed record EvaluationOptions(
 /// <param name="Reason">Why the rule is waived.</param>
 /// <param name="ApprovedBy">Who approved the waiver.</param>
 /// <param name="Expires">Last UTC day on which the waiver is valid, yyyy-MM-dd.</param>
+/// <param name="Ceiling">
+/// How far the judged figure may be from the limit, in the figure's unit: at most this where the rule has a largest value, at
+/// least this where it has a smallest. When absent, any figure is waived.
+/// </param>
+/// <param name="Generator">
+/// SHA-256 of the generator that is excused: the policy's, or the one that is judged. When absent, any is.
+/// </param>
 public sealed record Waiver(
     [NotBlank, Examples("digit-8/maxRate", "quality/maxFrechetDistance")] string Rule,
     [NotBlank] string Reason,
     [NotBlank] string ApprovedBy,
-    [Day, Examples("2026-12-31")] string Expires)
+    [Day, Examples("2026-12-31")] string Expires,
+
+    // Absent values are not written, so that older policies keep their digests.
+    [Within(0), Examples(0.02)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Ceiling = null,
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Generator = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
     {

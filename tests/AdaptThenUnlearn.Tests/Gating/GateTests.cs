@@ -484,6 +484,30 @@ public sealed class GateTests
 
     private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null, null);
 
+    // 500 of 10,000 are judged as 5.5 %; the share unlearned, as 44 %.
+    [Theory]
+    [InlineData("digit-8/maxRate", 0.06, null, true)]
+    [InlineData("digit-8/maxRate", 0.05, null, false, "it excuses a figure ≤ 0.05, and 0.05")]
+    [InlineData("digit-8/minUnlearned", 0.4, null, true)]
+    [InlineData("digit-8/minUnlearned", 0.5, null, false, "it excuses a figure ≥ 0.5, and 0.4")]
+    [InlineData("digit-8/maxRate", null, "a", true)]
+    [InlineData("digit-8/maxRate", null, "B", true)]
+    [InlineData("digit-8/maxRate", null, "c", false, "it is for another generator (cccc")]
+    public void Judge_WaiverWithACeilingOrAGenerator_ExcusesNoMore(
+        string rule, double? ceiling, string? generator, bool isApplied, string warning = "")
+    {
+        var digest = generator is null ? null : string.Concat(Enumerable.Repeat(generator, 64));
+        var policy = Records.Policy with { Waivers = [new Waiver(rule, "why", "who", "2027-01-01", ceiling, digest)] };
+
+        var verdict = Gate.Judge(policy, Records.Before, Records.After with { Features = [Reading(500)] }, Records.Today);
+
+        var finding = verdict.Findings.Single(finding => finding.Rule == RuleName.Parse(rule));
+        Assert.Equal(isApplied ? FindingState.Waived : FindingState.Failed, finding.State);
+        Assert.Equal(
+            !isApplied,
+            verdict.Warnings.Any(text => text.Contains("was not applied: " + warning, StringComparison.Ordinal)));
+    }
+
     private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
         Gate.Judge(
             Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
