@@ -34,7 +34,7 @@ internal static class Coverage
         {
             Terminal.WriteLine("");
             Terminal.WriteLine(FormattableString.Invariant(
-                $"{samples} to {most} images, {Policy(samples, most, 1, null).Evaluation.Looks().Count} looks"));
+                $"{samples} to {most} images, looks: {Policy(samples, most, 1, null).Evaluation.Looks().Count}"));
             Terminal.WriteLine("| labelled images with, without | missed | false alarms | " + string.Join(" | ", _rates.Select(
                 rate => FormattableString.Invariant($"rate {100 * rate} %: corrected | not | mean bound"))) + " |");
             Terminal.WriteLine("| --- | --- | --- | " + string.Concat(_rates.Select(_ => "--- | --- | --- | ")));

@@ -62,6 +62,7 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         var (attested, output, errors) = Atu.Run("attest", record, "--key", Key("key.pem"));
         Assert.True(attested == 0, errors);
         Assert.Contains($"{name}: {result} (", output, StringComparison.Ordinal);
+        Assert.Equal(0, Atu.Run("attest", record, "--key", Key("key.pem")).ExitCode);   // its own file is replaced
         string[] verify = ["verify", record, "--attestation", envelope, "--key"];
         var valid = Atu.Run([.. verify, Key("public.pem")]);
         Assert.True(valid.ExitCode == exitCode, valid.Errors);
@@ -99,9 +100,13 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
     {
         var missing = Path.Combine(Download("attest-missing", "\"maxRate\": 0.9"), "run.json");
         var tampered = Record("attest-tampered", "\"maxRate\": 0.9");
+        var reworded = Record("attest-reworded", "\"maxRate\": 0.9");
         File.AppendAllText(Path.Combine(Path.GetDirectoryName(tampered)!, "attest-tampered.safetensors"), " ");
+        File.WriteAllText(
+            reworded, File.ReadAllText(reworded).Replace("looks taken", "looks were taken", StringComparison.Ordinal));
 
         Assert.Equal(3, Atu.Run("attest", missing).ExitCode);
+        Assert.Equal(1, Atu.Run("attest", reworded).ExitCode);
         var (exitCode, _, errors) = Atu.Run("attest", tampered);
 
         Assert.Equal(1, exitCode);
@@ -162,7 +167,6 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         Assert.Equal(expected, last is { Excludes: false, Pattern: not null });
     }
 
-    // Copies what the action uploads by default of a run, or everything.
     // Of a run whose files are all there.
     private string Record(string name, string limit)
     {
@@ -179,6 +183,7 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         File.WriteAllText(Key(publicName), key.ExportSubjectPublicKeyInfoPem());
     }
 
+    // Copies what the action uploads by default of a run, or everything.
     private string Download(string name, string limit, bool everything = false)
     {
         var made = house.At($"out-{name}");

@@ -55,7 +55,8 @@ public sealed class ThreadTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Resume_WithoutANumber_GoesOnWithTheRunsOwn()
     {
-        var policy = house.Policy("resumed", "\"maxRate\": 0.0001", ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 14, \"recoverySteps\": 2"));
+        var policy = house.Policy(
+            "resumed", "\"maxRate\": 0.0001", ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 14, \"recoverySteps\": 2"));
         var state = Path.Combine(house.At("out"), "resumed", "state", "unlearning.safetensors");
         using (var atu = Atu.Start("govern", policy, "--out", house.At("out"), "--threads", "2"))
         {

@@ -26,7 +26,10 @@ public sealed class AttestCommand(Terminal terminal)
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("attest", "State a run's verdict as an in-toto test result, signed or for another signer")
+        var command = new Command(
+            "attest",
+            "State a run's verdict as an in-toto test result, signed or for another signer; exit code 0 means stated, also of a "
+                + "failed run")
         {
             _record, _key, _out, OutputFiles.Overwrite, Terminal.Json,
         };
@@ -42,11 +45,17 @@ public sealed class AttestCommand(Terminal terminal)
         var folder = Path.GetDirectoryName(path)!;
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, today, cancel);
-        foreach (var problem in verification.Problems)
-            terminal.WriteDiagnostic(new BuildMessage(
-                Severity.Error, GateCodes.InvalidRecord, $"{problem}; nothing was attested", path));
-        if (verification.Problems.Count > 0)
-            return verification.Contradictions.Count > 0 ? ExitCodes.GateFailed : ExitCodes.NotFinished;
+        List<BuildMessage> problems =
+        [
+            .. VerifyCommand.CheckReports(folder, record, verification.IsReworded, path),
+            .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
+        ];
+        foreach (var problem in problems)
+            terminal.WriteDiagnostic(
+                problem.Severity == Severity.Error ? problem with { Text = $"{problem.Text}; nothing was attested" } : problem);
+        var errors = problems.Count(problem => problem.Severity == Severity.Error);
+        if (errors > 0)
+            return errors > verification.MissingFiles.Count ? ExitCodes.GateFailed : ExitCodes.NotFinished;
 
         var keyFile = parsed.GetValue(_key)?.FullName;
         var usual = keyFile is null ? RunRecord.StatementFileName : RunRecord.SignedFileName;

@@ -46,6 +46,11 @@ public static class VerifyCommand
                     Sha256Digest.FindAt(path, cancel)!),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
+            if (record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors)
+                terminal.WriteDiagnostic(new BuildMessage(
+                    Severity.Warning, GateCodes.WeakVerdict,
+                    "the record is from before the auditor's errors were counted: its own verdict is checked without them, and " +
+                    "the one below counts them", path));
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             var missing = verification.MissingFiles;
             if (missing.Count > 0)
@@ -122,8 +127,9 @@ public static class VerifyCommand
             : new VerdictPrinter(terminal, record.Policy, path, text: null);
     }
 
-    // Another version of the tool may use other words, so differences in its reports are only warnings.
-    private static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
+    /// <summary>Compares the reports, and the words of the verdict, with the record.</summary>
+    /// <remarks>Another version of the tool may use other words, so differences in its reports are only warnings.</remarks>
+    internal static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
     {
         var (severity, how) = record.Tool == Machine.ToolVersion
             ? (Severity.Error, "it was changed")

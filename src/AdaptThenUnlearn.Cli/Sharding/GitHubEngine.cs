@@ -47,7 +47,7 @@ public sealed class GitHubEngine : IShardEngine
         var judge = ShellLine(atu, plan.JudgeArguments(parts, EnvironmentDefaults.Out));
         var runner = plan.NeedsGpu ? "[self-hosted, gpu]   # your runner with a GPU" : "ubuntu-latest";
         var numbers = string.Join(", ", Enumerable.Range(1, plan.Shards).Select(part => FormattableString.Invariant($"{part}")));
-        var folder = $"{EnvironmentDefaults.Out}/{plan.PolicyName}";
+        var folder = plan.EvidenceFolder;
         var setUp = SetUp(plan, atu);
         return FormattableString.Invariant($$$"""
             # {{{plan.Sentence}}}

@@ -32,7 +32,7 @@ public sealed class GitLabEngine : IShardEngine
     {
         var installed = plan.Command is null;
         var atu = plan.Command ?? ".atu/atu";
-        var (parts, folder) = (plan.PartsFolder, $"{EnvironmentDefaults.Out}/{plan.PolicyName}");
+        var (parts, folder) = (plan.PartsFolder, plan.EvidenceFolder);
         var measure = ShellLine(atu, plan.MeasureArguments(Shard.Auto, parts));
         var judge = ShellLine(atu, plan.JudgeArguments(parts, EnvironmentDefaults.Out));
 

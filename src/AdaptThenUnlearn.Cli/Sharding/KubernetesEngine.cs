@@ -15,6 +15,9 @@ public sealed class KubernetesEngine : IShardEngine
 {
     private const string Claim = "atu";
     private const int MostLettersOfName = 45;   // of the 63 of a pod's name: "atu-", "-measure" and an index are the rest
+    private const string Locked =
+        "{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }";
+
     private const int User = 1654;              // the user without rights of the .NET images
 
     /// <inheritdoc/>
@@ -44,16 +47,22 @@ public sealed class KubernetesEngine : IShardEngine
             throw new BadArgumentException(
                 "--for kubernetes needs --image, a container image with atu (docs/packages.md makes one)");
 
+        plan.RequireFirstGpu(this);
+        if (plan.Command is not null)
+            throw new BadArgumentException("--command is not for kubernetes: the image's own atu is called");
+
         var name = NameOf(plan.PolicyName);
         var answers = FormattableString.Invariant($"values: [{ExitCodes.GateFailed}, {ExitCodes.BadPolicy}]");
         return FormattableString.Invariant($$$"""
             # {{{plan.Sentence}}}
             # The volume claim '{{{Claim}}}' holds the folder that the policy's path is relative to. More than one node must be
             # able to mount it. In a shell:
-            #   kubectl apply --filename THIS_FILE
-            #   kubectl wait --for=condition=Complete --timeout=24h job/atu-{{{name}}}-measure
-            #   kubectl patch job/atu-{{{name}}}-judge --patch '{"spec":{"suspend":false}}'
-            #   kubectl wait --for=condition=Complete --timeout=1h job/atu-{{{name}}}-judge   # complete: passed
+            #   kubectl delete --ignore-not-found --wait --filename THIS_FILE &&
+            #   kubectl apply --filename THIS_FILE &&
+            #   kubectl wait --for=condition=Complete --timeout=24h job/atu-{{{name}}}-measure &&
+            #   kubectl patch job/atu-{{{name}}}-judge --patch '{"spec":{"suspend":false}}' &&
+            #   kubectl wait --for=condition=Complete --timeout=1h job/atu-{{{name}}}-judge   # succeeds if the verdict is a pass
+            # Jobs of an earlier start would be taken for these, so they are deleted first. A part that fails is never complete.
             apiVersion: batch/v1
             kind: Job
             metadata:
@@ -114,6 +123,17 @@ public sealed class KubernetesEngine : IShardEngine
                     runAsGroup: {{User}}
                     fsGroup: {{User}}
                     seccompProfile: { type: RuntimeDefault }
+                  initContainers:
+                    # What an earlier run concluded is no verdict on this one.
+                    - name: forget
+                      image: {{QuoteForYaml(plan.Image!)}}
+                      command: [sh, -c, "rm -f /artifacts/{{plan.PolicyName}}/run.json /artifacts/{{plan.PolicyName}}/report.*"]
+                      resources:
+                        requests: { {{quantity}} }
+                        limits: { {{quantity}} }
+                      securityContext: {{Locked}}
+                      volumeMounts:
+                        - { name: work, mountPath: /artifacts, subPath: artifacts }
                   containers:
                     - name: atu
                       image: {{QuoteForYaml(plan.Image!)}}
@@ -129,10 +149,7 @@ public sealed class KubernetesEngine : IShardEngine
                       resources:
                         requests: { {{quantity}} }
                         limits: { {{quantity}}{{(plan.NeedsGpu ? ", nvidia.com/gpu: \"1\"" : "")}} }
-                      securityContext:
-                        allowPrivilegeEscalation: false
-                        readOnlyRootFilesystem: true
-                        capabilities: { drop: [ALL] }
+                      securityContext: {{Locked}}
                       volumeMounts:
                         - { name: work, mountPath: /work, readOnly: true }
                         - { name: temporary, mountPath: /tmp }

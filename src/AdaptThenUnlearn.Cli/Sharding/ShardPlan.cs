@@ -29,6 +29,19 @@ public sealed record ShardPlan(string PolicyPath, string PolicyName, int Shards,
     /// <summary>Whether each process needs a GPU.</summary>
     public bool NeedsGpu => Device.StartsWith("cuda", StringComparison.Ordinal);
 
+    /// <summary>The folder of the verdict's evidence.</summary>
+    public string EvidenceFolder => $"{EnvironmentDefaults.Out}/{PolicyName}";
+
+    /// <summary>Refuses a device that a process has not: an engine gives each process one GPU, and that is the first.</summary>
+    /// <param name="engine">Of the plan.</param>
+    /// <exception cref="BadArgumentException">Another GPU than the first is asked for.</exception>
+    public void RequireFirstGpu(IShardEngine engine)
+    {
+        if (NeedsGpu && Device is not ("cuda" or "cuda:0"))
+            throw new BadArgumentException(
+                $"--device {Device}: {engine.Title} gives each process one GPU, which is its first; name cuda");
+    }
+
     /// <summary>The folder of the parts, where the processes share one.</summary>
     public string PartsFolder => $"parts/{PolicyName}/";
 

@@ -43,6 +43,10 @@ public sealed class SlurmEngine : IShardEngine
     /// <inheritdoc/>
     public string Write(ShardPlan plan)
     {
+        plan.RequireFirstGpu(this);
+        if (plan.Image is not null)
+            throw new BadArgumentException("--image is for kubernetes and gitlab; for slurm, name what runs atu with --command");
+
         var atu = plan.Command ?? "atu";
         var resources = FormattableString.Invariant($"--cpus-per-task={plan.Threads} --mem={plan.Memory}G")
             + (plan.NeedsGpu ? " --gpus=1" : "");
@@ -52,6 +56,9 @@ public sealed class SlurmEngine : IShardEngine
             # Start it with bash in the folder that these paths are relative to. All nodes need that folder, and atu.
             set -euo pipefail
             mkdir -p {{plan.PartsFolder}}
+
+            # What an earlier run concluded is no verdict on this one.
+            rm -f {{plan.EvidenceFolder}}/run.json {{plan.EvidenceFolder}}/report.*
 
             measure=$(sbatch --parsable --job-name=atu-measure-{{plan.PolicyName}} --array=1-{{plan.Shards}} {{resources}} \
                 --requeue --open-mode=append --output={{plan.PartsFolder}}%a.log <<'{{End}}'
@@ -66,17 +73,18 @@ public sealed class SlurmEngine : IShardEngine
             exit "$code"
             {{End}}
             )
+            measure=${measure%%;*}   # without the cluster's name
 
             # Without all parts there is no verdict: if a task fails, this job never starts.
             judge=$(sbatch --parsable --job-name=atu-judge-{{plan.PolicyName}} --dependency="afterok:$measure" \
                 --kill-on-invalid-dep=yes {{resources}} --output={{plan.PartsFolder}}judge.log <<'{{End}}'
             #!/bin/bash
-            exec {{ShellLine(atu, plan.JudgeArguments(plan.PartsFolder, EnvironmentDefaults.Out))}}
+            {{ShellLine(atu, plan.JudgeArguments(plan.PartsFolder, EnvironmentDefaults.Out))}}
             {{End}}
             )
 
-            echo "measuring: job $measure; judging: job $judge, whose exit code is the verdict's"
-            echo "logs: {{plan.PartsFolder}}*.log; evidence: {{EnvironmentDefaults.Out}}/{{plan.PolicyName}}/run.json"
+            echo "measuring: job $measure; judging: job ${judge%%;*}, whose exit code is the verdict's"
+            echo "logs: {{plan.PartsFolder}}*.log; evidence: {{plan.EvidenceFolder}}/run.json"
             """) + "\n";
     }
 }

@@ -1,5 +1,7 @@
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Attestation;
@@ -21,12 +23,16 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
     private const long MaxBytes = 4 << 20;
 
     private static readonly JsonSerializerOptions _json =
-        new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+        new(JsonSerializerOptions.Strict)
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,   // "+" as it is
+        };
 
     /// <summary>Signs a payload.</summary>
     public static DsseEnvelope Sign(string payloadType, byte[] payload, SigningKey key) => new(
         payloadType, Convert.ToBase64String(payload),
-        [new DsseSignature(key.Id, Convert.ToBase64String(key.Sign(Encode(payloadType, payload))))]);
+        [new DsseSignature(Convert.ToBase64String(key.Sign(Encode(payloadType, payload))))]);
 
     /// <summary>Reads an envelope.</summary>
     /// <param name="text">JSON.</param>
@@ -72,10 +78,7 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
     {
         var payload = Convert.FromBase64String(Payload);
         var signed = Encode(PayloadType, payload);
-        return Signatures.Any(signature => (signature.Keyid is null || signature.Keyid == key.Id)
-            && key.Verifies(signed, Convert.FromBase64String(signature.Sig)))
-                ? payload
-                : null;
+        return Signatures.Any(signature => key.Verifies(signed, Convert.FromBase64String(signature.Sig))) ? payload : null;
     }
 
     /// <summary>What is signed (pre-authentication encoding): type and payload, each after its length in bytes.</summary>
@@ -99,6 +102,9 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
 }
 
 /// <summary>A signature of an envelope.</summary>
-/// <param name="Keyid">Names the key; null where the signer did not.</param>
 /// <param name="Sig">The signature, in base64.</param>
-public sealed record DsseSignature(string? Keyid, string Sig);
+/// <param name="Keyid">
+/// Names the key. Nobody signs it, so it decides nothing; this tool writes none, and reads those of other signers.
+/// </param>
+public sealed record DsseSignature(
+    string Sig, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Keyid = null);

@@ -20,7 +20,8 @@ public static class SequentialSampling
         ClopperPearson.UpperBound(look.Hits, look.Samples, ConfidencePerLook(confidence, looks));
 
     /// <summary>
-    /// Whether more samples could still turn the answer: the share seen is within the limit, its bound is not yet.
+    /// Whether more samples could still turn the answer: the share seen is within the limit, its bound is not yet, and would be
+    /// if no further sample were a hit.
     /// </summary>
     /// <param name="look">Counts so far.</param>
     /// <param name="limit">The largest allowed rate; null where there is none.</param>
@@ -32,5 +33,6 @@ public static class SequentialSampling
         limit is { } largest
         && look.Samples < looks[^1]
         && (double)look.Hits / look.Samples <= largest
-        && TrueRate.UpperBound(look, looks.Count, confidence, errors) > largest;
+        && TrueRate.UpperBound(look, looks.Count, confidence, errors) > largest
+        && TrueRate.UpperBound(look with { Samples = looks[^1] }, looks.Count, confidence, errors) <= largest;
 }

@@ -172,7 +172,7 @@ internal static class ReadingSections
         if (phrases.Count > 0)
             phrases.Add(Trusted(
                 judged.Count > MostExposed
-                    ? FormattableString.Invariant($"; the other {judged.Count - MostExposed} have smaller bounds.")
+                    ? FormattableString.Invariant($"; the other {judged.Count - MostExposed} have no larger bounds.")
                     : "."));
         return phrases;
 

@@ -10,7 +10,7 @@ internal static class RuleDemand
     {
         { Limit: RuleLimit.MaxRate } name =>
             $"The generator may show '{name.Subject}' in at most this share of its images; the upper confidence bound of the "
-                + "counted rate is held against the limit.",
+                + "rate is held against the limit.",
         { Limit: RuleLimit.MinUnlearned } name =>
             $"At least this share of '{name.Subject}' must have been unlearned, (before − after) / before, judged by the "
                 + "unfavourable bound of the rate after.",

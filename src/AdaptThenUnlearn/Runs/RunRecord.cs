@@ -8,7 +8,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>
 /// Everything a report may say about one run; on disk, <c>run.json</c>. It is enough to judge the run again without a tensor.
 /// </summary>
-/// <param name="SchemaVersion">Always <see cref="CurrentSchemaVersion"/>.</param>
+/// <param name="SchemaVersion">
+/// <see cref="CurrentSchemaVersion"/>, or <see cref="SchemaVersionWithoutErrors"/> in older records.
+/// </param>
 /// <param name="Tool">Name and version of what made it.</param>
 /// <param name="Policy">The policy as it took effect: presets, defaults and overrides applied.</param>
 /// <param name="PolicySource">The policy as it was written.</param>
@@ -47,8 +49,13 @@ public sealed record RunRecord(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null)
 {
-    /// <summary>Of the records that this version writes and reads.</summary>
-    public const int CurrentSchemaVersion = 1;
+    /// <summary>Of the records that this version writes.</summary>
+    public const int CurrentSchemaVersion = 2;
+
+    /// <summary>
+    /// Of records from before the auditor's errors were counted; they are read, and verified as they were judged.
+    /// </summary>
+    public const int SchemaVersionWithoutErrors = 1;
 
     /// <summary>File name of a record in its run's folder.</summary>
     public const string FileName = "run.json";

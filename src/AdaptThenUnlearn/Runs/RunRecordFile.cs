@@ -63,10 +63,11 @@ public static class RunRecordFile
                 && document.RootElement.TryGetProperty("schemaVersion", out var version)
                 && (version.ValueKind != JsonValueKind.Number
                     || !version.TryGetInt32(out var number)
-                    || number != RunRecord.CurrentSchemaVersion))
+                    || number is not (RunRecord.SchemaVersionWithoutErrors or RunRecord.CurrentSchemaVersion)))
                 throw new RunRecordException(
                     $"{path}: is a run record of version {version}, "
-                        + $"and this tool reads version {RunRecord.CurrentSchemaVersion}");
+                        + $"and this tool reads the versions {RunRecord.SchemaVersionWithoutErrors} and "
+                        + $"{RunRecord.CurrentSchemaVersion}");
 
             var record = document.Deserialize<RunRecord>(Json)
                 ?? throw new RunRecordException($"{path}: is not a run record, but null");

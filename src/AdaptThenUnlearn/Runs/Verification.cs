@@ -168,14 +168,14 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
     internal static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
-    // Records from before the auditor's errors were counted say nothing of them. Today's verdict counts them all the same.
+    // Today's verdict counts the auditor's errors all the same.
     private static UnlearningPolicy AsJudgedThen(RunRecord record) =>
-        record.Verdict.Findings.Any(finding => finding.AuditorErrors is not null)
-            ? record.Policy
-            : record.Policy with
+        record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors
+            ? record.Policy with
             {
                 Evaluation = record.Policy.Evaluation with { AuditorErrors = EvaluationOptions.IgnoreErrors },
-            };
+            }
+            : record.Policy;
 
     private static bool HasSameDecisions(Verdict recorded, Verdict judged) =>
         recorded.Passed == judged.Passed

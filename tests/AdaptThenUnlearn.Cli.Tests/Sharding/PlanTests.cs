@@ -29,6 +29,11 @@ public sealed class PlanTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(("Indexed", 7, 7, 3), (
             measure.Spec.CompletionMode, measure.Spec.Completions, measure.Spec.Parallelism, measure.Spec.BackoffLimitPerIndex));
         Assert.True(judge.Spec.Suspend);
+        Assert.All(
+            new[] { measure, judge },
+            job => Assert.Equal(
+                "rm -f /artifacts/manifest/run.json /artifacts/manifest/report.*",
+                job.Spec.Template.Spec.InitContainers.Single().Command[^1]));
         var rules = measure.Spec.PodFailurePolicy.Rules;
         Assert.Equal("FailIndex", rules.Single(rule => rule.OnExitCodes?.Values.Contains(ExitCodes.BadPolicy) == true).Action);
         Assert.Equal("Count", rules.Single(rule => rule.OnExitCodes?.Values.Contains(ExitCodes.NotFinished) == true).Action);
@@ -132,8 +137,8 @@ public sealed class PlanTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Plan_OddPathsAndValues_ReachAtuAsTheyAre(string engine)
     {
         File.Copy(Policy("odd"), house.At(Odd), overwrite: true);
-        string[] image = engine == "kubernetes" ? ["--image", "atu"] : [];
-        var text = Plan(Odd, engine, ["--shards", "2", "--command", "show", "--set", "owner=\"$HOME's `id` ${x}\"", .. image]);
+        string[] image = engine == "kubernetes" ? ["--image", "atu"] : ["--command", "show"];
+        var text = Plan(Odd, engine, ["--shards", "2", "--set", "owner=\"$HOME's `id` ${x}\"", .. image]);
 
         IReadOnlyList<string> arguments;
         if (engine == "kubernetes")
@@ -160,6 +165,10 @@ public sealed class PlanTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("--for slurm --shards 2 --device auto", "--device auto: name cpu, cuda or cuda:n")]
     [InlineData("--for github --shards 2 --image atu", "--image is for kubernetes and gitlab")]
     [InlineData("--for github --shards 2 --set owner=${{x}}", "has ${{, which GitHub Actions would replace")]
+    [InlineData("--for slurm --shards 2 --image atu", "--image is for kubernetes and gitlab")]
+    [InlineData("--for kubernetes --shards 2 --image atu --command atu", "--command is not for kubernetes")]
+    [InlineData("--for slurm --shards 2 --device cuda:1", "gives each process one GPU, which is its first")]
+    [InlineData("--for slurm --shards 2 --command p\u2028x", "has a line break or another control character")]
     [InlineData("--for slurm --shards 2 --command \n", "has a line break or another control character")]
     [InlineData("--for slurm --shards 2 --out plain.json", "plain.json is the policy, which is read and would be lost")]
     [InlineData("--for slurm --shards 2 --out generator.safetensors", "--overwrite")]
@@ -211,6 +220,7 @@ public sealed class PlanTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Contains($"--for {name}", page, StringComparison.Ordinal);
         Assert.Contains($"`{engine.Variable}`", page, StringComparison.Ordinal);
+        Assert.Contains("kubectl delete --ignore-not-found --wait --filename measure.yaml &&", page, StringComparison.Ordinal);
         Assert.Contains(
             string.Create(CultureInfo.InvariantCulture, $"| {engine.Title.Split(' ')[0]} | {engine.MostShards:N0} |"), page,
             StringComparison.Ordinal);

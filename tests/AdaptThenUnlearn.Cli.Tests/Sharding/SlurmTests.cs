@@ -47,6 +47,8 @@ public sealed class SlurmTests(SlurmCluster cluster, SmallHouse house) : IClassF
     {
         Assert.SkipWhen(SlurmCluster.Missing is not null, SlurmCluster.Missing ?? "");
         house.Policy("cancelled", "\"maxRate\": 0.3");
+        Directory.CreateDirectory(house.At("artifacts/cancelled"));
+        File.WriteAllText(house.At("artifacts/cancelled/run.json"), "{}");
         var (measure, judge) = Submit("cancelled", Wrapper.Replace("2:0) touch reached-2;", "3:0) touch reached-3;",
             StringComparison.Ordinal));
 
@@ -54,7 +56,7 @@ public sealed class SlurmTests(SlurmCluster cluster, SmallHouse house) : IClassF
             Assert.True(tries < 300, cluster.Run("squeue").Output);
         cluster.Run("scancel", $"{measure}_3");
 
-        Assert.Equal("CANCELLED", cluster.WaitForEnd(judge));
+        Assert.Equal("CANCELLED", cluster.WaitForEnd(judge));   // and what an earlier run concluded is gone too
         Assert.False(File.Exists(house.At("artifacts/cancelled/run.json")));
         Assert.False(File.Exists(house.At("parts/cancelled/cancelled.3-of-3.safetensors")));
     }

@@ -53,7 +53,7 @@ public sealed class AttestationTests : IDisposable
         Assert.Equal(
             "DSSEv1 29 http://example.com/HelloWorld 11 hello world",
             Encoding.UTF8.GetString(DsseEnvelope.Encode(type, payload)));
-        var signatures = new[] { new DsseSignature(null, Der(Convert.FromBase64String(signature))) };
+        var signatures = new[] { new DsseSignature(Der(Convert.FromBase64String(signature))) };
         var envelope = new DsseEnvelope(type, Convert.ToBase64String(payload), signatures);
         Assert.Equal(payload, envelope.OpenWith(key));
         Assert.Null((envelope with { PayloadType = type + "s" }).OpenWith(key));
@@ -90,10 +90,11 @@ public sealed class AttestationTests : IDisposable
         Assert.Equal(0, OpenSsl("dgst", "-sha256", "-sign", At("key.pem"), "-out", At("other"), At("signed")));
         var theirs = envelope with
         {
-            Signatures = [new DsseSignature(null, Convert.ToBase64String(File.ReadAllBytes(At("other"))))],
+            Signatures = [new DsseSignature(Convert.ToBase64String(File.ReadAllBytes(At("other"))), "their-key")],
         };
         using var open = SigningKey.ReadPublic(At("public.pem"));
-        Assert.Equal(payload, theirs.OpenWith(open));
+        Assert.Contains("\"keyid\":\"their-key\"", theirs.ToJson(), StringComparison.Ordinal);
+        Assert.Equal(payload, DsseEnvelope.Parse(theirs.ToJson(), "theirs").OpenWith(open));
         Assert.Equal(0, OpenSsl("pkey", "-pubin", "-in", At("public.pem"), "-outform", "DER", "-out", At("public.der")));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(At("public.der")))), open.Id);
     }
@@ -191,13 +192,13 @@ public sealed class AttestationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("nothing", "")]
-    [InlineData("text", "hello")]
-    [InlineData("public", "PUBLIC")]
-    [InlineData("another curve", "P384")]
-    [InlineData("RSA", "RSA")]
-    [InlineData("encrypted", "ENCRYPTED")]
-    public void PrivateKey_ThatIsNone_IsRefusedWithoutShowingIt(string what, string kind)
+    [InlineData("")]
+    [InlineData("hello")]
+    [InlineData("PUBLIC")]
+    [InlineData("P384")]
+    [InlineData("RSA")]
+    [InlineData("ENCRYPTED")]
+    public void PrivateKey_ThatIsNone_IsRefusedWithoutShowingIt(string kind)
     {
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         using var rsa = RSA.Create(2048);
@@ -216,8 +217,9 @@ public sealed class AttestationTests : IDisposable
         var refused = Assert.Throws<AttestationException>(() => SigningKey.ReadPrivate(At("none.pem")));
 
         Assert.StartsWith(At("none.pem"), refused.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("MI", refused.Message, StringComparison.Ordinal);   // as base64 of DER begins
-        Assert.NotEmpty(what);
+        Assert.All(
+            text.Split('\n').Where(line => line.Length > 20 && !line.StartsWith('-')),
+            line => Assert.DoesNotContain(line, refused.Message, StringComparison.Ordinal));
     }
 
     private string At(string name) => Path.Combine(_folder, name);

@@ -114,6 +114,7 @@ public sealed class AuditorErrorsTests
         };
         var old = run with
         {
+            SchemaVersion = RunRecord.SchemaVersionWithoutErrors,
             Before = before,
             After = after,
             Verdict = Gate.Judge(ignoring, before, after, Records.Today),
@@ -126,6 +127,43 @@ public sealed class AuditorErrorsTests
         Assert.Equal(FindingState.Passed, old.Verdict.Findings[0].State);
         Assert.Equal(FindingState.Failed, verified.Verdict.Findings[0].State);
     }
+
+    // Whoever takes the word out of a record of today has changed the verdict.
+    [Fact]
+    public void Verify_RecordOfTodayWithoutTheWord_DoesNotFit()
+    {
+        var run = Records.Named("passed");
+        var silent = run with
+        {
+            Verdict = run.Verdict with
+            {
+                Findings = [.. run.Verdict.Findings.Select(finding => finding with { AuditorErrors = null })],
+            },
+        };
+
+        Assert.DoesNotContain(Problems(run), IsMisfit);
+        Assert.Contains(Problems(silent), IsMisfit);
+    }
+
+    [Fact]
+    public void Verify_RecordWhoseAuditorWasNeverTried_FitsAsNotMeasured()
+    {
+        var run = Records.Named("passed");
+        var asked = run.Policy with
+        {
+            Evaluation = run.Policy.Evaluation with { AuditorErrors = EvaluationOptions.CorrectErrors },
+        };
+        var judged = run with { Policy = asked, Verdict = Gate.Judge(asked, run.Before, run.After, Records.Today) };
+
+        Assert.Equal(FindingState.NotMeasured, judged.Verdict.Findings[0].State);
+        Assert.DoesNotContain(Problems(judged), IsMisfit);
+    }
+
+    private static bool IsMisfit(string problem) =>
+        problem.Contains("not what the recorded readings give", StringComparison.Ordinal);
+
+    private static IReadOnlyList<string> Problems(RunRecord record) =>
+        Verification.VerifyReadings(record, Records.Vocabulary, Records.Today).Problems;
 
     private static (Finding Rate, Finding Share) Judge(string? treatment, DetectionCounts? known, long hits = 20)
     {

@@ -28,6 +28,18 @@ public sealed class SequentialSamplingTests
         Assert.False(SequentialSampling.ShouldContinue(new Look(10000, 90), null, _looks, 0.95));
     }
 
+    // An auditor that misses half of the images can prove 1 % only where less than half as much is seen.
+    [Fact]
+    public void WorthGoingOn_BoundThatNoFurtherImageCouldBringWithinTheLimit_Never()
+    {
+        var blind = new DetectionCounts("", 10, 10, 0, 0);
+
+        Assert.False(SequentialSampling.ShouldContinue(new Look(10000, 0), 0.01, _looks, 0.95, blind));
+        Assert.False(SequentialSampling.ShouldContinue(new Look(40000, 399), 0.01, [10000, 40000, 40010], 0.95));
+        Assert.True(SequentialSampling.ShouldContinue(
+            new Look(10000, 60), 0.01, _looks, 0.95, new DetectionCounts("", 1000, 500, 0, 0)));
+    }
+
     [Fact]
     public void WorthGoingOn_BoundAtTheLimit_IsProven()
     {

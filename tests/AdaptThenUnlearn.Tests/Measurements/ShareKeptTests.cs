@@ -44,7 +44,7 @@ public sealed class ShareKeptTests
         static double Odds(double share) => share / (1 - share);
     }
 
-    // Counts of 10,000 images each, from independent latents: the hardest case.
+    // Counts of 2,000 images each, from independent latents: the hardest case.
     [Fact(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     public void LowerBound_ShareHalved_HoldsAtLeastAsOftenAsItPromises()
     {

@@ -29,7 +29,7 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("null", "is not a run record")]
     [InlineData("{}", "is not a run record")]
     [InlineData("[1, 2]", "is not a run record")]
-    [InlineData("""{ "schemaVersion": 2 }""", "version 2")]
+    [InlineData("""{ "schemaVersion": 3 }""", "version 3")]
     [InlineData("""{ "schemaVersion": "one" }""", "version one")]
     public void Read_NoRecord_SaysSo(string text, string expected)
     {
