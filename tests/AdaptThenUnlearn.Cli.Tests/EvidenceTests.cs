@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Tests;
@@ -78,6 +79,34 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         Assert.Equal(2, Atu.Run("verify", record, "--attestation", envelope).ExitCode);
         Assert.Equal(2, Atu.Run("verify", record, "--key", Key("public.pem")).ExitCode);
         Assert.Equal(3, Atu.Run("verify", record, "--attestation", record, "--key", Key("public.pem")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Page_CommandsForOtherTools_DoWhatTheySay()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the page's commands are for a Unix shell");
+        Atu.Run("govern", house.Policy("my-policy", "\"maxRate\": 0.9"), "--no-train", "--fresh", "--out", house.At("artifacts"));
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "evidence.md"));
+        var commands = AttestPattern().Match(page).Groups[1].Value;
+        Assert.Contains("atu attest", commands, StringComparison.Ordinal);
+
+        var tool = Path.Combine(AppContext.BaseDirectory, "atu.dll");
+        var start = new ProcessStartInfo("sh", ["-e", "-c", $"atu() {{ dotnet '{tool}' \"$@\"; }}\n{commands}"])
+        {
+            WorkingDirectory = house.Folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var shell = Process.Start(start)!;
+        var reading = shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var errors = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await reading;
+        await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.SkipWhen(shell.ExitCode == 127, "OpenSSL is not installed");
+        Assert.True(shell.ExitCode == 0, errors);
+        Assert.EndsWith("my-policy: the record is valid: Passed", output.TrimEnd(), StringComparison.Ordinal);
+        Assert.DoesNotContain("ATU3007", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,6 +249,9 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         "^" + Regex.Escape(pattern)
             .Replace("\\*", "[^/]*", StringComparison.Ordinal)
             .Replace("\\[kt]", "[kt]", StringComparison.Ordinal) + "$");
+
+    [GeneratedRegex(@"## For other tools\n.*?```\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex AttestPattern();
 
     [GeneratedRegex(@"uses: actions/upload-artifact@.*?\n *path: \|\n((?: {10}.*\n)+)", RegexOptions.Singleline)]
     private static partial Regex UploadPattern();
