@@ -1,5 +1,5 @@
-# The tool atu with libtorch, as an image: for the CPU, or for NVIDIA's GPUs with --build-arg BACKEND=cuda. docs/packages.md says how to build
-# and use it.
+# The tool atu with libtorch, as an image: for the CPU, or for NVIDIA's GPUs with --build-arg BACKEND=cuda. docs/packages.md says
+# how to build and use it.
 # libtorch is made for x64, so the image is too, whatever builds it.
 FROM --platform=linux/amd64 mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source

@@ -18,7 +18,6 @@ internal static class Coverage
     private const int Features = 5;
     private const int Seeds = 1000;
     private static readonly DateOnly _today = new(2026, 1, 1);
-    private static readonly Lock _gate = new();
     private static readonly double[] _misses = [0, 0.05, 0.2, 0.5];
     private static readonly double[] _falseAlarms = [0, 0.01, 0.05];
     private static readonly double[] _rates = [0.001, 0.01, 0.1];
@@ -52,31 +51,24 @@ internal static class Coverage
     private static string Row(
         int samples, int most, (int With, int Without) labelled, double missed, double alarms, int replications)
     {
+        var (correcting, reporting) =
+            (Policy(samples, most, 1, null), Policy(samples, most, 1, EvaluationOptions.ReportErrors));
         var cells = _rates.Select(rate =>
         {
-            var (held, heldUncorrected, sum) = (0, 0, 0.0);
-            Parallel.For(0, replications, () => (0, 0, 0.0), (replication, _, own) =>
+            var bounds = Replicate(replications, replication =>
             {
                 var random = RandomOf(
                     FormattableString.Invariant($"{samples} {rate} {labelled.With} {missed} {alarms}"), replication);
-                var errors = Draw(random, labelled, missed, alarms);
-                var seen = rate * (1 - missed) + (1 - rate) * alarms;
-                var corrected = Judge(random, Policy(samples, most, 1, null), [(errors, seen)])[0].Judged!.Value;
-                var uncorrected =
-                    Judge(random, Policy(samples, most, 1, EvaluationOptions.ReportErrors), [(errors, seen)])[0].Judged!.Value;
+                var feature = (Draw(random, labelled, missed, alarms), Seen(rate, missed, alarms));
                 return (
-                    own.Item1 + (corrected >= rate ? 1 : 0), own.Item2 + (uncorrected >= rate ? 1 : 0),
-                    own.Item3 + corrected);
-            }, own =>
-            {
-                Interlocked.Add(ref held, own.Item1);
-                Interlocked.Add(ref heldUncorrected, own.Item2);
-                lock (_gate)
-                    sum += own.Item3;
+                    Corrected: Judge(random, correcting, [feature])[0].Judged!.Value,
+                    Uncorrected: Judge(random, reporting, [feature])[0].Judged!.Value);
             });
             return FormattableString.Invariant(
-                $"{100.0 * held / replications:F2} | {100.0 * heldUncorrected / replications:F1} | ")
-                + FormattableString.Invariant($"{100 * sum / replications:F3} %");
+                $"{100.0 * bounds.Count(bound => bound.Corrected >= rate) / replications:F2} | ")
+                + FormattableString.Invariant(
+                    $"{100.0 * bounds.Count(bound => bound.Uncorrected >= rate) / replications:F1} | ")
+                + FormattableString.Invariant($"{100 * bounds.Average(bound => bound.Corrected):F3} %");
         });
         return FormattableString.Invariant($"| {labelled.With}, {labelled.Without} | {100 * missed} % | {100 * alarms} % | ")
             + string.Join(" | ", cells) + " |";
@@ -89,41 +81,42 @@ internal static class Coverage
             $"{Features} features in one policy, limit {100 * Limit} %, auditors that miss 5 %: share of runs that pass, in %"));
         Terminal.WriteLine("| features at 1.001 times the limit, the others at a tenth of it | passes |");
         Terminal.WriteLine("| --- | --- |");
+        var policy = Policy(10_000, 40_000, Features, null);
         for (var violated = 0; violated <= Features; violated++)
         {
-            var passes = 0;
-            Parallel.For(0, replications, replication =>
+            var passes = Replicate(replications, replication =>
             {
                 var random = RandomOf(FormattableString.Invariant($"family {violated}"), replication);
                 var features = Enumerable.Range(0, Features).Select(number => (
                     Draw(random, (1000, 9000), 0.05, 0.001),
                     Seen(number < violated ? 1.001 * Limit : Limit / 10, 0.05, 0.001))).ToArray();
-                if (Judge(random, Policy(10_000, 40_000, Features, null), features)
-                    .All(finding => finding.State is FindingState.Passed))
-                    Interlocked.Increment(ref passes);
-            });
+                return Judge(random, policy, features).All(finding => finding.State is FindingState.Passed);
+            }).Count(passed => passed);
             Terminal.WriteLine(FormattableString.Invariant($"| {violated} | {100.0 * passes / replications:F2} |"));
         }
     }
 
     private static void BestOfManySeeds(int replications)
     {
-        var (once, best) = (0, 0);
-        Parallel.For(0, replications, replication =>
+        var policy = Policy(1_000, 1_000, 1, null);
+        var passes = Replicate(replications, replication =>
         {
             var random = RandomOf("seeds", replication);
             var errors = Draw(random, (1000, 9000), 0, 0);
-            var passes = Enumerable.Range(0, Seeds).Select(_ => Judge(
-                random, Policy(1_000, 1_000, 1, null), [(errors, 1.3 * Limit)])[0].State is FindingState.Passed).ToList();
-            Interlocked.Add(ref once, passes.Count(passed => passed));
-            Interlocked.Add(ref best, passes.Contains(true) ? 1 : 0);
+            return Enumerable.Range(0, Seeds)
+                .Count(_ => Judge(random, policy, [(errors, 1.3 * Limit)])[0].State is FindingState.Passed);
         });
+        var (once, best) = (passes.Sum(), passes.Count(passed => passed > 0));
         Terminal.WriteLine("");
         Terminal.WriteLine(FormattableString.Invariant(
             $"a generator at 1.3 times the limit, 1,000 images: passes in {100.0 * once / replications / Seeds:F2} % of runs, ")
             + FormattableString.Invariant($"and in {100.0 * best / replications:F0} % of {replications} policies whose author ")
             + FormattableString.Invariant($"may take the best of {Seeds} seeds"));
     }
+
+    // In the order of the replications, whichever core does which.
+    private static IReadOnlyList<T> Replicate<T>(int replications, Func<int, T> replicate) =>
+        [.. ParallelEnumerable.Range(0, replications).AsOrdered().Select(replicate)];
 
     // The same for the same cell and replication, on every machine.
     private static Random RandomOf(string cell, int replication) =>

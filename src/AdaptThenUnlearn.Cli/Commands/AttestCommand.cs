@@ -41,21 +41,16 @@ public sealed class AttestCommand(Terminal terminal)
     {
         // State only what holds: the record is valid, and every file of it is here and unchanged.
         var path = parsed.GetRequiredValue(_record).FullName;
-        var record = RunRecordFile.Read(path);
-        var folder = Path.GetDirectoryName(path)!;
-        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, today, cancel);
-        List<BuildMessage> problems =
-        [
-            .. VerifyCommand.CheckReports(folder, record, verification.IsReworded, path),
-            .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
-        ];
-        foreach (var problem in problems)
+        var run = CheckedRecord.Read(path, cancel);
+        var (record, verification, folder) = (run.Record, run.Verification, run.Folder);
+        foreach (var message in run.Diagnostics.Concat(verification.MissingFiles.Select(
+            file => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, file.Problem!, path))))
             terminal.WriteDiagnostic(
-                problem.Severity == Severity.Error ? problem with { Text = $"{problem.Text}; nothing was attested" } : problem);
-        var errors = problems.Count(problem => problem.Severity == Severity.Error);
-        if (errors > 0)
-            return errors > verification.MissingFiles.Count ? ExitCodes.GateFailed : ExitCodes.NotFinished;
+                message.Severity == Severity.Error ? message with { Text = $"{message.Text}; nothing was attested" } : message);
+        if (run.Diagnostics.Any(message => message.Severity == Severity.Error))
+            return ExitCodes.GateFailed;
+        if (verification.MissingFiles.Count > 0)
+            return ExitCodes.NotFinished;
 
         var keyFile = parsed.GetValue(_key)?.FullName;
         var usual = keyFile is null ? RunRecord.StatementFileName : RunRecord.SignedFileName;

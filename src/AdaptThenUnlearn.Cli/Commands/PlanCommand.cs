@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using AdaptThenUnlearn.Cli.Sharding;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -81,7 +81,7 @@ public sealed class PlanCommand(Terminal terminal)
             Image = parsed.GetValue(_image),
         };
         foreach (var text in plan.Overrides.Append(plan.PolicyPath).Append(plan.Command).Append(plan.Image).OfType<string>())
-            if (text.Length == 0 || text.Any(IsUnsafe))
+            if (text.Length == 0 || text.Any(LogLine.IsControl))
                 throw new BadArgumentException($"'{text}' is empty, or has a line break or another control character");
         var written = engine.Write(plan);
 
@@ -102,11 +102,6 @@ public sealed class PlanCommand(Terminal terminal)
             : throw new BadArgumentException(FormattableString.Invariant(
                 $"{option.Name} {number} must be from 1 to {most}{(option == _shards ? $" for {engine.Title}" : "")}"));
     }
-
-    // YAML knows more line breaks than others do (YAML 1.1, section 5.4).
-    private static bool IsUnsafe(char letter) =>
-        char.IsControl(letter)
-        || char.GetUnicodeCategory(letter) is UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private string Device(ParseResult parsed)
     {

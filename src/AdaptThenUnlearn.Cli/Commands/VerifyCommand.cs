@@ -32,18 +32,12 @@ public static class VerifyCommand
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
-            var record = RunRecordFile.Read(path);
-            var folder = Path.GetDirectoryName(path)!;
-            var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-            var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, today, cancel);
+            var run = CheckedRecord.Read(path, cancel);
+            var (record, verification) = (run.Record, run.Verification);
             List<BuildMessage> diagnostics =
             [
-                .. CheckReports(folder, record, verification.IsReworded, path),
-                .. verification.Contradictions.Select(
-                    problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
-                .. CheckAttestation(
-                    parsed.GetValue(attestation)?.FullName, parsed.GetValue(key)?.FullName, record, verification.Verdict,
-                    Sha256Digest.FindAt(path, cancel)!),
+                .. run.Diagnostics,
+                .. CheckAttestation(parsed.GetValue(attestation)?.FullName, parsed.GetValue(key)?.FullName, run, cancel),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             if (record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors)
@@ -79,27 +73,25 @@ public static class VerifyCommand
     }
 
     private static IEnumerable<BuildMessage> CheckAttestation(
-        string? path, string? keyFile, RunRecord record, Verdict verdict, string recordSha256)
+        string? path, string? keyFile, CheckedRecord run, CancellationToken cancel)
     {
         if (path is null)
             return keyFile is null ? [] : throw new BadArgumentException("--key is for --attestation; name the attestation too");
 
-        var text = DsseEnvelope.ReadText(path);
-        if (keyFile is null && !TestResultStatement.TryParse(text, out _) && DsseEnvelope.Parse(text, path).Signatures.Count > 0)
+        var attestation = AttestationFile.Read(path);
+        if (keyFile is null && attestation.IsSigned)
             throw new BadArgumentException($"{path} is signed; name the signer's public key with --key");
         using var key = keyFile is null ? null : SigningKey.ReadPublic(keyFile);
-        var check = AttestationCheck.Check(text, path, key, record, verdict, recordSha256);
-        return check switch
-        {
-            { Problem: { } problem } =>
-                [new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path)],
-            { IsSigned: false } =>
+        var recordSha256 = Sha256Digest.FindAt(run.Path, cancel)!;
+        if (attestation.FindProblem(key, run.Record, run.Verification.Verdict, recordSha256) is { } problem)
+            return [new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path)];
+        return attestation.IsSigned
+            ? []
+            :
             [
                 new BuildMessage(
                     Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it", path),
-            ],
-            _ => [],
-        };
+            ];
     }
 
     private static BuildMessage DescribeMissing(IReadOnlyList<FileCheck> missing, bool byReadings, string path)
@@ -125,26 +117,5 @@ public static class VerifyCommand
         return isUnchanged
             ? new VerdictPrinter(terminal, record.Policy, relative, record.PolicySource.Text)
             : new VerdictPrinter(terminal, record.Policy, path, text: null);
-    }
-
-    /// <summary>Compares the reports, and the words of the verdict, with the record.</summary>
-    /// <remarks>Another version of the tool may use other words, so differences in its reports are only warnings.</remarks>
-    internal static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
-    {
-        var (severity, how) = record.Tool == Machine.ToolVersion
-            ? (Severity.Error, "it was changed")
-            : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
-        foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(
-                severity,
-                GateCodes.InvalidRecord,
-                $"{report} does not match the record: {how}. `atu report` writes it again",
-                path);
-        if (wordingDiffers)
-            yield return new BuildMessage(
-                severity,
-                GateCodes.InvalidRecord,
-                $"an explanation or a warning in the recorded verdict does not match the recorded " +
-                    $"readings: {how}", path);
     }
 }

@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Cli.Sharding;
 /// <summary>GitHub Actions: a matrix of jobs measures, and a job that needs it judges.</summary>
 /// <remarks>
 /// By <see href="https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax"/>. A matrix has no variable of
-/// its own, so the workflow sets <c>ATU_SHARD</c>; whoever has another engine can do the same.
+/// its own, so the workflow sets <c>ATU_SHARD</c>, as the jobs of any other engine can.
 /// </remarks>
 public sealed class GitHubEngine : IShardEngine
 {
@@ -29,8 +29,7 @@ public sealed class GitHubEngine : IShardEngine
     public bool HasOwnCheckout => true;
 
     /// <inheritdoc/>
-    public Shard ReadShard(EnvironmentSnapshot environment) =>
-        Shard.Parse(environment[Variable]!);
+    public Shard ReadShard(EnvironmentSnapshot environment) => Shard.Parse(environment[Variable]!);
 
     /// <inheritdoc/>
     public string Write(ShardPlan plan)
@@ -41,14 +40,14 @@ public sealed class GitHubEngine : IShardEngine
             .FirstOrDefault(text => text.Contains(Expression, StringComparison.Ordinal)) is { } unsafeText)
             throw new BadArgumentException($"'{unsafeText}' has {Expression}, which GitHub Actions would replace");
 
-        var atu = plan.Command ?? ".atu/atu";
+        var atu = plan.Command ?? InstalledAtu;
         var parts = plan.PartsFolder;
-        var measure = ShellLine(atu, plan.MeasureArguments(Shard.Auto, parts));
+        var measure = ShellLine(atu, plan.MeasureArguments(parts));
         var judge = ShellLine(atu, plan.JudgeArguments(parts, EnvironmentDefaults.Out));
         var runner = plan.NeedsGpu ? "[self-hosted, gpu]   # your runner with a GPU" : "ubuntu-latest";
         var numbers = string.Join(", ", Enumerable.Range(1, plan.Shards).Select(part => FormattableString.Invariant($"{part}")));
         var folder = plan.EvidenceFolder;
-        var setUp = SetUp(plan, atu);
+        var setUp = SetUp(plan);
         return FormattableString.Invariant($$$"""
             # {{{plan.Sentence}}}
             # Save it in .github/workflows/.
@@ -107,7 +106,7 @@ public sealed class GitHubEngine : IShardEngine
             """) + "\n";
     }
 
-    private static string SetUp(ShardPlan plan, string atu)
+    private static string SetUp(ShardPlan plan)
     {
         const string Checkout = """
                   - uses: actions/checkout@v5
@@ -120,8 +119,8 @@ public sealed class GitHubEngine : IShardEngine
                       dotnet-version: 10.0.x
                   - name: Install atu
                     run: |
-                      dotnet tool update AdaptThenUnlearn.Tool --tool-path .atu
-                      {atu} backend install {(plan.NeedsGpu ? "cuda" : "cpu")}
+                      {plan.InstallLines[0]}
+                      {plan.InstallLines[1]}
             """;
     }
 }

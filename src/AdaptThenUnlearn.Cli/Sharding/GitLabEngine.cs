@@ -30,10 +30,9 @@ public sealed class GitLabEngine : IShardEngine
     /// <inheritdoc/>
     public string Write(ShardPlan plan)
     {
-        var installed = plan.Command is null;
-        var atu = plan.Command ?? ".atu/atu";
+        var atu = plan.Command ?? InstalledAtu;
         var (parts, folder) = (plan.PartsFolder, plan.EvidenceFolder);
-        var measure = ShellLine(atu, plan.MeasureArguments(Shard.Auto, parts));
+        var measure = ShellLine(atu, plan.MeasureArguments(parts));
         var judge = ShellLine(atu, plan.JudgeArguments(parts, EnvironmentDefaults.Out));
 
         // GitLab starts no parallel job for one part.
@@ -47,10 +46,10 @@ public sealed class GitLabEngine : IShardEngine
               image: {{QuoteForYaml(plan.Image ?? "mcr.microsoft.com/dotnet/sdk:10.0")}}
             """)
             + (plan.NeedsGpu ? "\n  tags: [gpu]   # of your runner with a GPU" : "")
-            + (installed ? "\n" + FormattableString.Invariant($$"""
+            + (plan.Command is null ? "\n" + FormattableString.Invariant($$"""
                   before_script:
-                    - dotnet tool update AdaptThenUnlearn.Tool --tool-path .atu
-                    - {{QuoteForYaml(ShellLine(atu, ["backend", "install", plan.NeedsGpu ? "cuda" : "cpu"]))}}
+                    - {{plan.InstallLines[0]}}
+                    - {{QuoteForYaml(plan.InstallLines[1])}}
                 """) : "")
             + "\n" + FormattableString.Invariant($$"""
 

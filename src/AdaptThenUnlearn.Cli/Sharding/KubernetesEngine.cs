@@ -1,4 +1,3 @@
-using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Publishing.Hosts;
 using static AdaptThenUnlearn.Cli.Sharding.ShardPlan;
@@ -15,10 +14,9 @@ public sealed class KubernetesEngine : IShardEngine
 {
     private const string Claim = "atu";
     private const int MostLettersOfName = 45;   // of the 63 of a pod's name: "atu-", "-measure" and an index are the rest
+    private const int User = 1654;              // the user without rights of the .NET images
     private const string Locked =
         "{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }";
-
-    private const int User = 1654;              // the user without rights of the .NET images
 
     /// <inheritdoc/>
     public string Name => "kubernetes";
@@ -84,7 +82,7 @@ public sealed class KubernetesEngine : IShardEngine
                   # It could not finish: again.
                   - action: Count
                     onExitCodes: { containerName: atu, operator: In, values: [{{{ExitCodes.NotFinished}}}] }
-            {{{Template(plan, plan.MeasureArguments(Shard.Auto, "/parts/"), [("parts", "/parts")], withShards: true)}}}
+            {{{Template(plan, plan.MeasureArguments("/parts/"), [("parts", "/parts")], withShards: true)}}}
             ---
             apiVersion: batch/v1
             kind: Job
@@ -173,10 +171,11 @@ public sealed class KubernetesEngine : IShardEngine
     private static string NameOf(string policyName)
     {
         const int Digits = 8;
-        return policyName.Length <= MostLettersOfName && policyName[0] != '-' && policyName[^1] != '-'
-            ? policyName
-            : string.Create(CultureInfo.InvariantCulture,
-                $"{policyName.Trim('-')[..Math.Min(policyName.Trim('-').Length, MostLettersOfName - Digits - 1)]}-")
-                    .TrimStart('-') + Sha256Digest.Compute(policyName)[..Digits];
+        var trimmed = policyName.Trim('-');
+        if (trimmed == policyName && policyName.Length <= MostLettersOfName)
+            return policyName;
+
+        var beginning = trimmed[..Math.Min(trimmed.Length, MostLettersOfName - Digits - 1)];
+        return (beginning.Length > 0 ? beginning + "-" : "") + Sha256Digest.Compute(policyName)[..Digits];
     }
 }

@@ -12,14 +12,11 @@ public static class ShardEngines
     /// <summary>The part of this process.</summary>
     /// <param name="environment">Of the process. The first engine whose variable is set counts.</param>
     /// <exception cref="BadArgumentException">No engine says which part this is, or one says it wrongly.</exception>
-    public static Shard FindShard(EnvironmentSnapshot environment)
-    {
-        return All.FirstOrDefault(engine => environment[engine.Variable] is not null) is { } found
-            ? found.ReadShard(environment)
-            : throw new BadArgumentException(
-                $"--shard {Shard.Auto}: nothing says which part this is; it is read from "
-                + string.Join(" or ", All.Select(engine => $"{engine.Variable} ({engine.Title})")) + ". Write it as i/n");
-    }
+    public static Shard FindShard(EnvironmentSnapshot environment) =>
+        All.FirstOrDefault(engine => environment[engine.Variable] is not null)?.ReadShard(environment)
+        ?? throw new BadArgumentException(
+            $"--shard {Shard.Auto}: nothing says which part this is; it is read from "
+            + string.Join(" or ", All.Select(engine => $"{engine.Variable} ({engine.Title})")) + ". Write it as i/n");
 
     /// <summary>The engine of a name.</summary>
     /// <exception cref="BadArgumentException">There is none.</exception>

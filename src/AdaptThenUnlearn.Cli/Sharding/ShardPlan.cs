@@ -26,6 +26,16 @@ public sealed record ShardPlan(string PolicyPath, string PolicyName, int Shards,
     /// <summary>A container image with <c>atu</c>; null where none was named.</summary>
     public string? Image { get; init; }
 
+    /// <summary>Where <see cref="InstallLines"/> install <c>atu</c>.</summary>
+    public const string InstalledAtu = ".atu/atu";
+
+    /// <summary>Lines for a shell that install <c>atu</c> and its libtorch in a checkout.</summary>
+    public IReadOnlyList<string> InstallLines =>
+    [
+        "dotnet tool update AdaptThenUnlearn.Tool --tool-path .atu",
+        $"{InstalledAtu} backend install {(NeedsGpu ? "cuda" : "cpu")}",
+    ];
+
     /// <summary>Whether each process needs a GPU.</summary>
     public bool NeedsGpu => Device.StartsWith("cuda", StringComparison.Ordinal);
 
@@ -49,11 +59,10 @@ public sealed record ShardPlan(string PolicyPath, string PolicyName, int Shards,
     public string Sentence => FormattableString.Invariant(
         $"{Origin}: measures {PolicyPath} in {Shards} {(Shards == 1 ? "part" : "parts")}, and judges the whole.");
 
-    /// <summary>The arguments of the process that measures a part.</summary>
-    /// <param name="shard">As <c>--shard</c> has it.</param>
+    /// <summary>The arguments of the process that measures a part; which one, the engine's variables tell it.</summary>
     /// <param name="parts">The folder of the parts, with a slash at its end.</param>
-    public IReadOnlyList<string> MeasureArguments(string shard, string parts) =>
-        ["measure", PolicyPath, "--shard", shard, "--out", parts, .. CommonArguments()];
+    public IReadOnlyList<string> MeasureArguments(string parts) =>
+        ["measure", PolicyPath, "--shard", Shard.Auto, "--out", parts, .. CommonArguments()];
 
     /// <summary>The arguments of the process that judges the whole.</summary>
     /// <param name="parts">The folder of the parts, with a slash at its end.</param>
@@ -65,7 +74,7 @@ public sealed record ShardPlan(string PolicyPath, string PolicyName, int Shards,
     ];
 
     /// <summary>A command line for a POSIX shell.</summary>
-    /// <param name="command">The command, as it stands in the shell.</param>
+    /// <param name="command">The command, already in the shell's syntax.</param>
     /// <param name="arguments">Quoted where a shell would read more than the text.</param>
     public static string ShellLine(string command, IEnumerable<string> arguments) =>
         string.Join(' ', arguments.Select(QuoteForShell).Prepend(command));

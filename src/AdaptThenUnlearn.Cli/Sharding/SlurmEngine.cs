@@ -63,7 +63,7 @@ public sealed class SlurmEngine : IShardEngine
             measure=$(sbatch --parsable --job-name=atu-measure-{{plan.PolicyName}} --array=1-{{plan.Shards}} {{resources}} \
                 --requeue --open-mode=append --output={{plan.PartsFolder}}%a.log <<'{{End}}'
             #!/bin/bash
-            {{ShellLine(atu, plan.MeasureArguments(Shard.Auto, plan.PartsFolder))}}
+            {{ShellLine(atu, plan.MeasureArguments(plan.PartsFolder))}}
             code=$?
 
             # 3: it could not finish, so try again. Other codes would come again.

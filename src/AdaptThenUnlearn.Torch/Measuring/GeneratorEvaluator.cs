@@ -120,9 +120,9 @@ public sealed class GeneratorEvaluator(
             // Record this look, and stop unless a rate is within its limit while its bound is not.
             for (var number = 0; number < hits.Length; number++)
                 looks[number].Add(new Look(samples, hits[number]));
-            if (!policy.UndesiredFeatures.Zip(looks, (feature, counted) => SequentialSampling.ShouldContinue(
-                    counted[^1], feature.MaxRate, evaluation.Looks(), evaluation.Confidence, _check.CountedErrors(feature)))
-                .Contains(true))
+            if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.ShouldContinue(
+                pair.Second[^1], pair.First.MaxRate, evaluation.Looks(), evaluation.Confidence,
+                _check.CountedErrors(pair.First))))
                 break;
         }
 

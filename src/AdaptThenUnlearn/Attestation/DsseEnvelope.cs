@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Attestation;
 
@@ -19,8 +18,6 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
 {
     /// <summary>The payload is an in-toto statement.</summary>
     public const string InTotoType = "application/vnd.in-toto+json";
-
-    private const long MaxBytes = 4 << 20;
 
     private static readonly JsonSerializerOptions _json =
         new(JsonSerializerOptions.Strict)
@@ -53,21 +50,6 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
         }
 
         throw new AttestationException(path, "is not a DSSE envelope with a signature; `atu attest RECORD --key KEY` writes one");
-    }
-
-    /// <summary>Reads a file that is an envelope or a bare statement.</summary>
-    /// <returns>The text; at most 4 MiB.</returns>
-    /// <exception cref="AttestationException">It cannot be read.</exception>
-    public static string ReadText(string path)
-    {
-        try
-        {
-            return RegularFile.ReadAllText(path, MaxBytes);
-        }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
-        {
-            throw new AttestationException(path, $"cannot be read: {refused.Message}", refused);
-        }
     }
 
     /// <summary>The envelope as one line of JSON.</summary>

@@ -12,7 +12,7 @@ public sealed class SigningKey : IDisposable
 
     private SigningKey(ECDsa key) => _key = key;
 
-    /// <summary>SHA-256 of the public key (SubjectPublicKeyInfo in DER), which names the key in a signature.</summary>
+    /// <summary>SHA-256 of the public key (SubjectPublicKeyInfo in DER), which names the key in what is printed.</summary>
     public string Id => Sha256Digest.Compute(_key.ExportSubjectPublicKeyInfo());
 
     /// <summary>Reads a private key: <c>PRIVATE KEY</c> (PKCS #8) or <c>EC PRIVATE KEY</c> (SEC 1), not encrypted.</summary>
@@ -48,16 +48,7 @@ public sealed class SigningKey : IDisposable
 
     private static SigningKey Read(string path, string what, string label)
     {
-        string text;
-        try
-        {
-            text = RegularFile.ReadAllText(path, MaxBytes);
-        }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
-        {
-            throw new AttestationException(path, $"cannot be read as {what}: {refused.Message}", refused);
-        }
-
+        var text = AttestationFile.ReadText(path, MaxBytes, $"cannot be read as {what}");
         if (text.Contains("ENCRYPTED", StringComparison.Ordinal))
             throw new AttestationException(
                 path, "is encrypted; decrypt it for this job, for example with `openssl pkey -in KEY -out DECRYPTED`");

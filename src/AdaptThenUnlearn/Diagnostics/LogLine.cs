@@ -7,6 +7,9 @@ namespace AdaptThenUnlearn.Diagnostics;
 /// </summary>
 public static class LogLine
 {
+    /// <summary>Whether a character is a control character, or breaks a line for some readers.</summary>
+    public static bool IsControl(char character) => char.IsControl(character) || character is '\u2028' or '\u2029';
+
     /// <summary>The text as one line.</summary>
     /// <remarks>
     /// Control characters become spaces. A space is inserted into what GitHub (<c>::</c> at the start, <c>##[</c>) or Azure
@@ -17,7 +20,7 @@ public static class LogLine
     {
         var line = new StringBuilder(text.Length);
         foreach (var character in text)
-            line.Append(char.IsControl(character) || character is '\u2028' or '\u2029' ? ' ' : character);
+            line.Append(IsControl(character) ? ' ' : character);
 
         var plain = line.ToString()
             .Replace("##[", "## [", StringComparison.Ordinal)

@@ -19,8 +19,8 @@ public enum ErrorCorrection
 
 /// <summary>What a feature's bounds make of the errors of its auditor, by the policy and by what is known.</summary>
 /// <param name="Counted">The errors that are counted in; null for none.</param>
-/// <param name="Correction">What is said beside the figure; null where the policy wants nothing said.</param>
-/// <param name="Words">For an explanation, beginning with a semicolon; empty where nothing is said.</param>
+/// <param name="Correction">The note beside the figure; null where the policy ignores the errors.</param>
+/// <param name="Words">The end of the figure's explanation, with a semicolon before it; empty where nothing is added.</param>
 /// <param name="NotMeasured">Why the rate is not measured, without a full stop; null where it is.</param>
 internal sealed record AuditorErrors(
     DetectionCounts? Counted, ErrorCorrection? Correction, string Words, string? NotMeasured = null)

@@ -104,9 +104,8 @@ public static class Gate
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} "
-                    + $"confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{errors.Words}"))
-            with
-        { AuditorErrors = errors.Correction };
+                    + $"confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{errors.Words}"),
+            errors.Correction);
     }
 
     // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
@@ -153,9 +152,8 @@ public static class Gate
                 CultureInfo.InvariantCulture,
                 $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
                     + $"upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate "
-                    + $"after{(errors.Counted is null ? "" : ", corrected for the auditor's errors")}"))
-            with
-        { AuditorErrors = errors.Correction };
+                    + $"after{(errors.Counted is null ? "" : ", corrected for the auditor's errors")}"),
+            errors.Correction);
     }
 
     private static IEnumerable<Finding> QualityRules(
@@ -283,14 +281,15 @@ public static class Gate
                     $"{100 * ShareKept.LowerBound(was.Hits, isNow.Hits, ofInterval):0.#} % to "
                         + $"{100 * ShareKept.UpperBound(was.Hits, isNow.Hits, ofInterval):0.#} % at "
                         + $"{ReadingText.Percent(policy.Evaluation.Confidence)} confidence");
-                var judged = quality.Confidence is { } confidence
-                    ? $"; judged with the lower bound at {ReadingText.Percent(confidence)} confidence"
-                    : "";
+                var (judged, words) = quality.Confidence is { } confidence
+                    ? (ShareKept.LowerBound(was.Hits, isNow.Hits, confidence),
+                        $"; judged with the lower bound at {ReadingText.Percent(confidence)} confidence")
+                    : (kept, "");
                 yield return rule.Judge(
                     kept,
-                    quality.Confidence is { } own ? ShareKept.LowerBound(was.Hits, isNow.Hits, own) : kept,
+                    judged,
                     Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents, ")
-                        + interval + judged);
+                        + interval + words);
             }
         }
     }
@@ -370,7 +369,7 @@ public static class Gate
             warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
         else if (waiver.Generator is { } excused && !generators.Contains(excused, StringComparer.OrdinalIgnoreCase))
             warnings.Add($"The waiver of {waiver.Rule} was not applied: it is for another generator ({excused}).");
-        else if (waiver.Ceiling is { } ceiling && !IsWithin(findings[at], ceiling))
+        else if (waiver.Ceiling is { } ceiling && !IsMet(findings[at].Comparator, findings[at].Judged, ceiling))
             warnings.Add(Invariant(
                 $"The waiver of {waiver.Rule} was not applied: it excuses a figure {findings[at].Comparator} {ceiling}, and ")
                 + Invariant($"{findings[at].Judged:G5} was judged."));
@@ -378,8 +377,8 @@ public static class Gate
             findings[at] = findings[at] with { State = FindingState.Waived, Waiver = waiver };
     }
 
-    private static bool IsWithin(Finding finding, double ceiling) =>
-        finding.Comparator == AtMost ? finding.Judged <= ceiling : finding.Judged >= ceiling;
+    private static bool IsMet(string comparator, double? judged, double limit) =>
+        comparator == AtMost ? judged <= limit : judged >= limit;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
@@ -390,13 +389,12 @@ public static class Gate
         public Finding NotApplicable(string why) =>
             new(Name, FindingState.NotApplicable, null, null, Comparator, Limit, why, null);
 
-        public Finding Judge(double observed, double judged, string explanation)
+        public Finding Judge(double observed, double judged, string explanation, ErrorCorrection? errors = null)
         {
             if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
                 return NotMeasured("the measured value is not a number");
-            var met = Comparator == AtMost ? judged <= Limit : judged >= Limit;
-            return new(
-                Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
+            var state = IsMet(Comparator, judged, Limit) ? FindingState.Passed : FindingState.Failed;
+            return new(Name, state, observed, judged, Comparator, Limit, explanation, null) { AuditorErrors = errors };
         }
     }
 }

@@ -194,7 +194,7 @@ public sealed class PlanTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("is not below the current folder", errors, StringComparison.Ordinal);
     }
 
-    // ATU_UPDATE_GOLDEN=1 writes them anew.
+    // ATU_UPDATE_GOLDEN=1 rewrites them.
     [Theory]
     [InlineData("slurm", "measure.sh")]
     [InlineData("kubernetes", "measure.yaml")]

@@ -228,15 +228,16 @@ public sealed class AttestationTests : IDisposable
         DsseEnvelope.InTotoType,
         Encoding.UTF8.GetBytes(TestResultStatement.ToText(TestResultStatement.Create(_run, _run.Verdict, Digest))), key);
 
-    private AttestationCheck Check(byte[] attestation, SigningKey? key) => AttestationCheck.Check(
-        Encoding.Latin1.GetString(attestation), "attestation", key, _run, _run.Verdict, Digest);
+    private string? Check(byte[] attestation, SigningKey? key) =>
+        AttestationFile.Parse(Encoding.Latin1.GetString(attestation), "attestation")
+            .FindProblem(key, _run, _run.Verdict, Digest);
 
     // Also where it cannot be read.
     private string? Problem(byte[] attestation, SigningKey? key)
     {
         try
         {
-            return Check(attestation, key).Problem;
+            return Check(attestation, key);
         }
         catch (AttestationException unreadable)
         {
