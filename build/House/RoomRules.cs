@@ -37,6 +37,7 @@ public static class RoomRules
         // The method and the measurement on TorchSharp, from the ground up.
         ["Torch.Backend"] = [],
         ["Torch.Randomness"] = [],
+        ["Torch.Threading"] = [],
         ["Torch.Images"] = [],
         ["Torch.Models"] = ["Torch.Randomness"],
         ["Torch.Models.Sequence"] = ["Torch.Models", "Policies"],   // layers may be stated in a policy
@@ -57,12 +58,13 @@ public static class RoomRules
         ["Torch.Measuring"] =
         [
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
-            "Torch.Randomness", "Measurements", "Policies", "Labelling",
+            "Torch.Randomness", "Torch.Threading", "Measurements", "Policies", "Labelling",
         ],
-        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness"],
+        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading"],
         ["Torch.Adaptation"] =
         [
-            "Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Policies"
+            "Torch.Training", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
+            "Torch.Threading", "Policies"
         ],
         ["Torch.Pretraining"] =
         [
@@ -74,7 +76,7 @@ public static class RoomRules
         [
             "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
             "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness",
-            "Gating", "Measurements", "Policies",
+            "Torch.Threading", "Gating", "Measurements", "Policies",
         ],
         ["Torch.Labelling"] =
         [

@@ -88,6 +88,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 /// <param name="Classes"><c>[N, K]</c>, bool: whether the image shows a class, by the first feature's annotator.</param>
 public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor UndesiredProbability, Tensor Classes)
 {
+    /// <summary>All of the labels.</summary>
+    internal IReadOnlyList<Tensor> Tensors => [.. Shows, Clean, UndesiredProbability, Classes];
+
     /// <summary><c>[N]</c>, bool: whether the image shows any feature; belongs to the caller's scope.</summary>
     public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));
 

@@ -1,7 +1,9 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Threading;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -92,20 +94,37 @@ public sealed class FeedbackCollector
     {
         var random = new RandomStreams(_options.Seed, "feedback");
         var retainedByClass = zeros(_annotation.FirstClassifier.Classes.Count, int64, _device);
-        for (var batch = 0; batch * BatchSize < _samples; batch++)
+        var batches = Enumerable.Range(0, (_samples + BatchSize - 1) / BatchSize);
+
+        // A program may keep a state between two calls, so that it is asked by one thread alone.
+        var runsProgram = _generator is IProbedProgram
+            || _annotation.Features.Any(feature => feature.Rule.Classifier is IProbedProgram);
+        using var workers = runsProgram ? new WorkerThreads(1) : WorkerThreads.For(_device);
+        foreach (var (images, labels) in workers.InOrder(batches, batch => SampleBatch(random, batch)))
         {
             cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
-            using var source = random.At("feedback", batch);
-            var count = Math.Min(BatchSize, _samples - batch * BatchSize);
-            var images = LatentDraw.Sample(_generator, count, source, _device).Images(_generator);
-            var labels = _annotation.Label(images);
+            batchScope.Attach([images, .. labels.Tensors]);
             KeepNegatives(images, labels);
             if (_given.Positives is null)
                 KeepRetained(images, labels, retainedByClass);
         }
 
         return retainedByClass;
+    }
+
+    // Detached from the scope of the thread that made them.
+    private (Tensor Images, ImageLabels Labels) SampleBatch(RandomStreams random, int batch)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var source = random.At("feedback", batch);
+        var count = Math.Min(BatchSize, _samples - batch * BatchSize);
+        var images = LatentDraw.Sample(_generator, count, source, _device).Images(_generator);
+        var labels = _annotation.Label(images);
+        foreach (var tensor in labels.Tensors)
+            tensor.DetachFromDisposeScope();
+        return (images.DetachFromDisposeScope(), labels);
     }
 
     private void KeepNegatives(Tensor images, ImageLabels labels)

@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Threading;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -40,11 +41,15 @@ public sealed class GeneratorEvaluator(
     {
         using var scope = NewDisposeScope();
         using var consistencyCheck = StartConsistencyCheck(generator);
+        var needsRetained = true;
+        using var readings = ReadInOrder(generator, AllBatches(), () => needsRetained).GetEnumerator();
         var measured = Assemble(sha256, (batch, retained) =>
         {
             cancel.ThrowIfCancellationRequested();
+            needsRetained = retained;
+            _ = readings.MoveNext();   // in the order in which they are asked for
             progress.Report(batch.First + batch.Size);
-            return Read(generator, batch, retained);
+            return readings.Current;
         }, before);
         consistencyCheck.ProbeAgain();
         return measured;
@@ -142,6 +147,20 @@ public sealed class GeneratorEvaluator(
             Shares(first),
             evaluation.RangeOrDefault,
             evidence!.Images.ToReading());
+    }
+
+    /// <summary>Looks at batches, at several at once where there are threads; the readings are the same for any number.</summary>
+    /// <param name="generator">In eval mode; stays the caller's.</param>
+    /// <param name="batches">Which.</param>
+    /// <param name="needsRetained">Whether features of retained images are wanted; asked before each batch.</param>
+    /// <returns>Readings in the order of the batches; the tensor of each belongs to the scope in which it is asked for.</returns>
+    public IEnumerable<BatchReading> ReadInOrder(
+        ImageGenerator generator, IEnumerable<EvaluationBatch> batches, Func<bool> needsRetained)
+    {
+        // A program may keep a state between two calls, so that it is asked by one thread alone.
+        using var workers = policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
+        foreach (var reading in workers.InOrder(batches, batch => Read(generator, batch, needsRetained()).Detached()))
+            yield return needsRetained() ? reading.Attached() : reading.WithoutRetained();
     }
 
     /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
@@ -305,4 +324,27 @@ public sealed record BatchReading(
     IReadOnlyList<long> ByClass,
     Tensor? Retained,
     IReadOnlyList<long> RetainedPositions,
-    ReadingEvidence? Evidence);
+    ReadingEvidence? Evidence)
+{
+    /// <summary>The same reading, whose tensor belongs to no scope.</summary>
+    internal BatchReading Detached()
+    {
+        Retained?.DetachFromDisposeScope();
+        return this;
+    }
+
+    /// <summary>The same reading, whose tensor belongs to the caller's scope.</summary>
+    internal BatchReading Attached()
+    {
+        if (Retained is not null)
+            TorchSharp.torch.CurrentDisposeScope?.Attach(Retained);
+        return this;
+    }
+
+    /// <summary>The reading of a batch whose retained images were not needed after all.</summary>
+    internal BatchReading WithoutRetained()
+    {
+        Retained?.Dispose();
+        return this with { Retained = null, RetainedPositions = [] };
+    }
+}

@@ -18,10 +18,10 @@ public static class ShardMeasurement
     {
         List<BatchReading> readings = [];
         using var questions = evaluator.StartConsistencyCheck(generator);
-        foreach (var batch in batches)
+        foreach (var reading in evaluator.ReadInOrder(generator, batches, needsRetained: () => true))
         {
             cancel.ThrowIfCancellationRequested();
-            readings.Add(evaluator.Read(generator, batch));
+            readings.Add(reading);
             report(readings.Count);
         }
 

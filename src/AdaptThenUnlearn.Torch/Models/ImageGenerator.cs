@@ -50,6 +50,11 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     public virtual int Classes => 0;
 
     /// <summary>
+    /// Whether an image depends on its own latent alone, also in training; then the parts of a batch may be made apart.
+    /// </summary>
+    public virtual bool MakesImagesApart => false;
+
+    /// <summary>
     /// Noise maps stored with the weights, <c>[1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; empty where the
     /// checkpoint holds none.
     /// </summary>
@@ -72,8 +77,19 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
     public abstract Tensor Score(Tensor images);
 
+    /// <summary>Scores several sets of images, each as if it were alone: no image is compared with those of another set.</summary>
+    /// <param name="sets">As for <see cref="Score"/>.</param>
+    /// <returns>The scores of each set; they belong to the caller's scope.</returns>
+    public virtual IReadOnlyList<Tensor> ScoreSets(IReadOnlyList<Tensor> sets) => [.. sets.Select(Score)];
+
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
+
+    /// <summary>
+    /// Images that are compared with one another in training. A batch may be scored in parts that are a multiple of it; null
+    /// where a batch must be scored as a whole.
+    /// </summary>
+    public virtual int? ComparedImages => null;
 
     /// <summary>
     /// What was assumed about it because its weights do not say it, in a sentence; null where they say everything.

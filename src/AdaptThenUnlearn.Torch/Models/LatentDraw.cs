@@ -37,6 +37,17 @@ public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IR
         Tensor Normal() => randn([images, generator.LatentSize], generator: random).to(device);
     }
 
+    /// <summary>One of the equal parts of the batch.</summary>
+    /// <param name="number">Of the part, from 0.</param>
+    /// <param name="parts">1, or a divisor of the number of images.</param>
+    /// <returns>Views of these tensors; they belong to the caller's scope.</returns>
+    public LatentDraw Part(int number, int parts)
+    {
+        return parts == 1 ? this : new LatentDraw(Of(Latents), Second is null ? null : Of(Second), MixFrom, [.. Noise.Select(Of)]);
+
+        Tensor Of(Tensor batch) => batch.Part(number, parts);
+    }
+
     /// <summary>The images that a generator makes of this draw.</summary>
     /// <returns><c>[N, C, H, W]</c>; belongs to the caller's scope.</returns>
     public Tensor Images(ImageGenerator generator) =>

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Threading;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
@@ -34,20 +35,38 @@ public interface IWeightTerm
     double Accumulate(ParameterVector generator, int step);
 }
 
-/// <summary>A term of the generator's loss that depends on images, such as retention anchoring.</summary>
+/// <summary>
+/// A term of the generator's loss that compares images with targets, such as retention anchoring. Its methods are called from
+/// several threads at once, each with a part of the batch.
+/// </summary>
 public interface IImageTerm
 {
+    /// <summary>What the images of a draw should be.</summary>
+    /// <param name="draw">Latents and noise.</param>
+    /// <returns>Without gradient; belongs to the caller's scope.</returns>
+    ImageTarget Target(LatentDraw draw);
+
     /// <summary>The weighted loss of the images of this step's generator update.</summary>
-    /// <param name="draw">Latents and noise from which the images were made.</param>
+    /// <param name="target">Of the same draw.</param>
     /// <param name="images"><c>[N, C, H, W]</c>, part of the graph.</param>
+    /// <param name="weights">
+    /// Sum of <see cref="ImageTarget.Weights"/> over the whole batch, a scalar. The losses of the batch's parts add up to its loss.
+    /// </param>
     /// <returns>A scalar that belongs to the caller's scope.</returns>
-    Tensor Loss(LatentDraw draw, Tensor images);
+    Tensor Loss(ImageTarget target, Tensor images, Tensor weights);
 }
 
-/// <summary>Receives the images that training makes anyway; it does not take part in training.</summary>
+/// <summary>What generated images are compared with.</summary>
+/// <param name="Images"><c>[N, C, H, W]</c>.</param>
+/// <param name="Weights"><c>[N]</c>, ≥ 0: how much each image counts.</param>
+public sealed record ImageTarget(Tensor Images, Tensor Weights);
+
+/// <summary>
+/// Receives the images that training makes anyway; it does not take part in training. It is called from several threads at once.
+/// </summary>
 public interface IImageObserver
 {
-    /// <summary>Receives the generator's images of both updates of a step.</summary>
+    /// <summary>Receives the generator's images of both updates of a step, each batch in one or more parts.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, without gradient; disposed after the call.</param>
     void Observe(Tensor images);
 }
@@ -69,13 +88,18 @@ public sealed record ExtraFakes(IImageSource Source, double Weight, int BatchSiz
 public sealed record TrainingStep(int Step, double GeneratorLoss, double DiscriminatorLoss, double WeightLoss, double ImageLoss);
 
 /// <summary>Trains a generator and a discriminator against each other, one step at a time, as StyleGAN2 does.</summary>
-/// <remarks>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>.</remarks>
+/// <remarks>
+/// <para>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>.</para>
+/// <para>On a CPU the batch is cut into as many parts as torch has threads, where the networks allow it. Each part has its own
+/// thread, and networks whose parameters are views of the same values. Gradients of the parts are added in their order, so the
+/// same number of threads gives the same bits.</para>
+/// </remarks>
 public sealed class AdversarialTrainer : IDisposable
 {
-    private readonly ImageGenerator _generator;
-    private readonly ImageDiscriminator _discriminator;
     private readonly RandomStreams _random;
     private readonly Device _device;
+    private readonly IReadOnlyList<TrainedPart> _parts;
+    private readonly WorkerThreads _workers;
     private readonly Adam _generatorAdam;
     private readonly Adam _discriminatorAdam;
     private double _meanPathLength;
@@ -94,21 +118,20 @@ public sealed class AdversarialTrainer : IDisposable
         RandomStreams random,
         Tensor? initialEmaWeights = null)
     {
-        _generator = generator;
-        _discriminator = discriminator;
         _random = random;
         Settings = settings;
-        Generator = new ParameterVector(generator);
-        Discriminator = new ParameterVector(discriminator);
+        var first = new TrainedPart(generator, discriminator);
+        (Generator, Discriminator) = (first.GeneratorParameters, first.DiscriminatorParameters);
         _device = Generator.Values.device;
+        _workers = new WorkerThreads(
+            _device.type == TorchSharp.DeviceType.CPU ? first.MostParts(settings.BatchSize, get_num_threads()) : 1);
+        _parts = [first, .. Enumerable.Range(1, _workers.Count - 1).Select(_ => first.Share())];
         _generatorAdam = new Adam(Generator, settings.LearningRate, settings.PathLengthWeight > 0 ? settings.PathLengthEvery : 0);
         _discriminatorAdam = new Adam(Discriminator, settings.LearningRate, settings.R1Weight > 0 ? settings.R1Every : 0);
         EmaWeights = (initialEmaWeights ?? Generator.Values).detach().clone().DetachFromDisposeScope();
-        generator.train();
-        discriminator.train();
     }
 
-    /// <summary>The settings; they may change between steps.</summary>
+    /// <summary>The settings; they may change between steps, but for the batch size.</summary>
     public TrainingSettings Settings { get; set; }
 
     /// <summary>The generator's parameters.</summary>
@@ -173,9 +196,10 @@ public sealed class AdversarialTrainer : IDisposable
         IImageObserver? observer = null)
     {
         using var scope = NewDisposeScope();   // frees every tensor of this step together
-        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, observer, learningRateFactor);
+        var terms = new ImageTerms(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), _parts.Count);
+        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, terms, observer, learningRateFactor);
         var (generatorLoss, weightLoss, imageLoss) =
-            UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
+            UpdateGenerator(scope, step, weightTerms ?? [], terms, observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
         UpdateEmaWeights();
@@ -183,71 +207,90 @@ public sealed class AdversarialTrainer : IDisposable
     }
 
     private double UpdateDiscriminator(
-        int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
+        int step, IImageSource reals, ExtraFakes? extraFakes, ImageTerms terms, IImageObserver? observer, double factor)
     {
         // Dmain: raise the scores of real images and lower those of generated ones.
-        Generator.RequiresGradient = false;
-        Discriminator.RequiresGradient = true;
-        Discriminator.Gradients.zero_();
-        Tensor fakes;
-        using (no_grad())
-            fakes = Draw("discriminator", step, Settings.BatchSize).Images(_generator);
-        observer?.Observe(fakes);
+        var draw = Draw("discriminator", step, Settings.BatchSize);
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
-        var loss = Losses.Discriminator(_discriminator.Score(realImages), _discriminator.Score(fakes));
-        var total = extraFakes is null ? loss : loss + ExtraFakesLoss(extraFakes, step);
-        total.backward();
+        var extraImages = extraFakes is null ? null : DrawExtraFakes(extraFakes, step);
+        var extraParts = extraImages is null ? 0 : _parts[0].MostParts((int)extraImages.shape[0], _parts.Count);
+        var losses = OnEachPart(generator: false, (part, number) =>
+        {
+            Tensor fakes;
+            using (no_grad())
+                fakes = draw.Part(number, _parts.Count).Images(part.Generator);
+            observer?.Observe(fakes);
+            terms.FindTargets(number);   // of the generator's update: other threads would wait for it there
+            IReadOnlyList<Tensor> sets = [
+                realImages.Part(number, _parts.Count),
+                fakes,
+                .. number < extraParts ? [extraImages!.Part(number, extraParts)] : (Tensor[])[],
+            ];
+            var scores = Score(part.Discriminator, sets);
+            var loss = Losses.Discriminator(scores[0], scores[1]);
+            var total = scores.Count == 2
+                ? ShareOf(loss)
+                : ShareOf(loss) + nn.functional.softplus(scores[2]).mean() * (extraFakes!.Weight / extraParts);
+            total.backward();
+            return loss.item<float>();
+        });
         _discriminatorAdam.Step(factor);
 
         // Dreg: apply R1 in a separate update every few steps, with a weight that makes up for the others.
         if (Settings.R1Weight > 0 && step % Settings.R1Every == 0)
         {
-            Discriminator.Gradients.zero_();
-            (Losses.R1(_discriminator, realImages) * (Settings.R1Weight / 2 * Settings.R1Every)).backward();
+            OnEachPart(generator: false, (part, number) =>
+            {
+                var penalty = Losses.R1(part.Discriminator, realImages.Part(number, _parts.Count));
+                ShareOf(penalty * (Settings.R1Weight / 2 * Settings.R1Every)).backward();
+                return 0;
+            });
             _discriminatorAdam.Step(factor);
         }
 
-        return loss.item<float>();
+        return losses.Average();
     }
 
-    private Tensor ExtraFakesLoss(ExtraFakes extra, int step)
+    private Tensor DrawExtraFakes(ExtraFakes extra, int step)
     {
         using var order = _random.At("extra fakes", step);
-        return nn.functional.softplus(_discriminator.Score(extra.Source.Draw(extra.BatchSize, order))).mean() * extra.Weight;
+        return extra.Source.Draw(extra.BatchSize, order);
     }
 
     private (double Adversarial, double Weight, double Image) UpdateGenerator(
+        TorchSharp.DisposeScope scope,
         int step,
         IReadOnlyList<IWeightTerm> weightTerms,
-        IReadOnlyList<IImageTerm> imageTerms,
+        ImageTerms terms,
         IImageObserver? observer,
         double factor)
     {
         // Gmain: raise the scores of generated images, and add the gradients of the terms on images.
-        Generator.RequiresGradient = true;
-        Discriminator.RequiresGradient = false;
-        Generator.Gradients.zero_();
-        var draw = Draw("generator", step, Settings.BatchSize);
-        var images = draw.Images(_generator);
-        observer?.Observe(images.detach());
-        var adversarial = Losses.Generator(_discriminator.Score(images));
-        var onImages = imageTerms.Select(term => term.Loss(draw, images)).ToList();
-        onImages.Aggregate(adversarial, (sum, loss) => sum + loss).backward();
+        terms.SumWeights(scope);
+        var losses = OnEachPart(generator: true, (part, number) =>
+        {
+            var images = terms.Draw.Part(number, _parts.Count).Images(part.Generator);
+            observer?.Observe(images.detach());
+            var adversarial = Losses.Generator(part.Discriminator.Score(images));
+            var onImages = terms.Losses(number, images);
+            onImages.Aggregate(ShareOf(adversarial), (sum, loss) => sum + loss).backward();
+            return (Adversarial: adversarial.item<float>(), Image: onImages.Sum(loss => loss.item<float>()));
+        });
 
         // Add the gradients of the terms on parameters: these need no graph.
         double weightLoss;
         using (no_grad())
             weightLoss = weightTerms.Sum(term => term.Accumulate(Generator, step));
         _generatorAdam.Step(factor);
-        return (adversarial.item<float>(), weightLoss, onImages.Sum(loss => loss.item<float>()));
+        return (losses.Average(part => part.Adversarial), weightLoss, losses.Sum(part => part.Image));
     }
 
     private void RegulariseGenerator(int step, double factor)
     {
-        if (_generator is not IStyleBasedGenerator styleBased)
+        if (_parts[0].Generator is not IStyleBasedGenerator styleBased)
             throw new InvalidOperationException(
-                $"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
+                $"path-length regularisation needs a style-based generator, not {_parts[0].Generator.GetName()}");
 
         // Greg: penalise styles whose small changes move images by more or less than the average. Half a batch bounds the memory.
         Generator.Gradients.zero_();
@@ -261,10 +304,35 @@ public sealed class AdversarialTrainer : IDisposable
         _generatorAdam.Step(factor);
     }
 
+    // Computes gradients of one network on every part of the batch, and adds them up in the first part's.
+    private IReadOnlyList<T> OnEachPart<T>(bool generator, Func<TrainedPart, int, T> work)
+    {
+        var results = _workers.Run(number =>
+        {
+            using var scope = NewDisposeScope();
+            _parts[number].Train(generator);
+            return work(_parts[number], number);
+        });
+        using var _ = no_grad();
+        foreach (var part in _parts.Skip(1))
+            if (generator)
+                Generator.Gradients.add_(part.GeneratorParameters.Gradients);
+            else
+                Discriminator.Gradients.add_(part.DiscriminatorParameters.Gradients);
+        return results;
+    }
+
+    // One thread scores the sets one by one: in one pass the sums have other roundings than those of the published tables.
+    private IReadOnlyList<Tensor> Score(ImageDiscriminator discriminator, IReadOnlyList<Tensor> sets) =>
+        _parts.Count == 1 ? [.. sets.Select(discriminator.Score)] : discriminator.ScoreSets(sets);
+
+    // The mean over the batch is the mean over its parts, which have the same size.
+    private Tensor ShareOf(Tensor mean) => _parts.Count == 1 ? mean : mean / _parts.Count;
+
     private LatentDraw Draw(string purpose, int step, int images)
     {
         using var random = _random.At(purpose, step);
-        return LatentDraw.Sample(_generator, images, random, _device, Settings.StyleMixing);
+        return LatentDraw.Sample(_parts[0].Generator, images, random, _device, Settings.StyleMixing);
     }
 
     private void UpdateEmaWeights()
@@ -294,10 +362,44 @@ public sealed class AdversarialTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _workers.Dispose();
         EmaWeights.Dispose();
         _generatorAdam.Dispose();
         _discriminatorAdam.Dispose();
-        Generator.Dispose();
-        Discriminator.Dispose();
+        foreach (var part in _parts)
+            part.Dispose();
+    }
+
+    /// <summary>The terms on images of one step, and what each part of the batch is compared with.</summary>
+    /// <param name="terms">The terms.</param>
+    /// <param name="draw">Of the generator's update.</param>
+    /// <param name="parts">Into how many parts the batch is cut.</param>
+    private sealed class ImageTerms(IReadOnlyList<IImageTerm> terms, LatentDraw draw, int parts)
+    {
+        private readonly IReadOnlyList<ImageTarget>[] _targets = new IReadOnlyList<ImageTarget>[parts];   // by part, then by term
+        private IReadOnlyList<Tensor> _weights = [];                                                      // by term
+
+        public LatentDraw Draw => draw;
+
+        /// <summary>Finds the targets of a part, on that part's thread.</summary>
+        public void FindTargets(int number)
+        {
+            var part = draw.Part(number, parts);
+            _targets[number] = [.. terms.Select(term => term.Target(part)).Select(target =>
+                new ImageTarget(target.Images.DetachFromDisposeScope(), target.Weights.DetachFromDisposeScope()))];
+        }
+
+        /// <summary>Sums the weights over all parts, and leaves the targets to the scope of the step.</summary>
+        public void SumWeights(TorchSharp.DisposeScope scope)
+        {
+            foreach (var target in _targets.SelectMany(part => part))
+                scope.Attach([target.Images, target.Weights]);
+            _weights = [.. terms.Index().Select(term =>
+                _targets.Select(part => part[term.Index].Weights.sum()).Aggregate((sum, weights) => sum + weights))];
+        }
+
+        /// <summary>The losses of a part, one for each term.</summary>
+        public IReadOnlyList<Tensor> Losses(int number, Tensor images) =>
+            [.. terms.Index().Select(term => term.Item.Loss(_targets[number][term.Index], images, _weights[term.Index]))];
     }
 }

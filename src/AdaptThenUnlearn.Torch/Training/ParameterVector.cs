@@ -15,7 +15,11 @@ public sealed class ParameterVector : IDisposable
 
     /// <summary>Makes the parameters of a network views of one vector, in place.</summary>
     /// <param name="network">Stays the caller's; must not be moved to another device afterwards.</param>
-    public ParameterVector(nn.Module network)
+    public ParameterVector(nn.Module network) : this(network, values: null)
+    {
+    }
+
+    private ParameterVector(nn.Module network, Tensor? values)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -23,7 +27,8 @@ public sealed class ParameterVector : IDisposable
             .OrderBy(named => named.name, StringComparer.Ordinal)
             .Select(named => (named.name, named.parameter))];
         Slices = [.. ComputeSlices(_parameters)];
-        Values = cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
+        Values = values?.alias().MoveToOuterDisposeScope()
+            ?? cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
         Gradients = zeros_like(Values).MoveToOuterDisposeScope();
         foreach (var ((_, parameter), slice) in _parameters.Zip(Slices))
         {
@@ -31,6 +36,11 @@ public sealed class ParameterVector : IDisposable
             parameter.grad = slice.ViewOf(Gradients);
         }
     }
+
+    /// <summary>Lets another network of the same layout share these values; its gradients are its own.</summary>
+    /// <param name="network">Stays the caller's. Its parameters become views of <see cref="Values"/>.</param>
+    /// <returns>Belongs to the caller.</returns>
+    public ParameterVector Share(nn.Module network) => new(network, Values);
 
     /// <summary>Where each parameter lies in the vector.</summary>
     public IReadOnlyList<ParameterSlice> Slices { get; }

@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Threading;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
@@ -100,21 +101,33 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var hits = new long[_annotation.Features.Count];
         var byClass = new long[first.Classes.Count];
         List<Tensor> retained = [];
-        foreach (var batch in EvaluationImages.EnumerateBatches(_policy.Unlearning.CandidateSamples))
+        using var workers = _policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
+        var batches = EvaluationImages.EnumerateBatches(_policy.Unlearning.CandidateSamples);
+        foreach (var counts in workers.InOrder(batches, batch => EvaluateBatch(generator, images, batch)))
         {
-            using var batchScope = NewDisposeScope();
-            var drawn = images.Draw(generator, batch);
-            var labels = _annotation.Label(drawn);
             for (var number = 0; number < hits.Length; number++)
-                hits[number] += labels.Shows[number].sum().item<long>();
-            var features = first.Features(drawn);
-            var counts = first.Count(first.Logits(features));
+                hits[number] += counts.Hits[number];
             for (var number = 0; number < byClass.Length; number++)
-                byClass[number] += counts[number];
-            retained.Add(features[labels.ShowsAny.logical_not()].MoveToOuterDisposeScope());
+                byClass[number] += counts.ByClass[number];
+            scope.Attach(counts.Retained);
+            retained.Add(counts.Retained);
         }
 
         return new Counts(hits, byClass, cat(retained).MoveToOuterDisposeScope());
+    }
+
+    private Counts EvaluateBatch(ImageGenerator generator, EvaluationImages images, EvaluationBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var first = _annotation.FirstClassifier;
+        var drawn = images.Draw(generator, batch);
+        var labels = _annotation.Label(drawn);
+        var features = first.Features(drawn);
+        return new Counts(
+            [.. labels.Shows.Select(shows => shows.sum().item<long>())],
+            first.Count(first.Logits(features)),
+            features[labels.ShowsAny.logical_not()].DetachFromDisposeScope());
     }
 
     private sealed record Counts(long[] Hits, long[] ByClass, Tensor Retained);

@@ -89,7 +89,9 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var classes = _annotation.Classes(images).sum([0]).to(float32).cpu();
-        Counts.add_(cat([classes, full(1, (float)images.shape[0])]));
+        var counts = cat([classes, full(1, (float)images.shape[0])]);
+        lock (Counts)   // whole numbers: their sum is the same in any order
+            Counts.add_(counts);
     }
 
     /// <summary>Updates the weights from the counts since the last update; does nothing where no image was counted.</summary>

@@ -16,17 +16,20 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 public sealed class RetentionTerm(ImageGenerator original, Annotation annotation, double weight) : IImageTerm
 {
     /// <inheritdoc/>
-    public Tensor Loss(LatentDraw draw, Tensor images)
+    public ImageTarget Target(LatentDraw draw)
     {
         using var scope = NewDisposeScope();
-        Tensor before, clean;
-        using (no_grad())
-        {
-            before = draw.Images(original);
-            clean = annotation.Label(before).Clean.to(float32);   // [N]
-        }
+        using var _ = no_grad();
+        var before = draw.Images(original);
+        var clean = annotation.Label(before).Clean.to(float32);   // [N]
+        return new ImageTarget(before.MoveToOuterDisposeScope(), clean.MoveToOuterDisposeScope());
+    }
 
-        var squared = (images - before).square().mean([1, 2, 3]);   // [N]
-        return ((squared * clean).sum() * weight / clean.sum().clamp(min: 1)).MoveToOuterDisposeScope();
+    /// <inheritdoc/>
+    public Tensor Loss(ImageTarget target, Tensor images, Tensor weights)
+    {
+        using var scope = NewDisposeScope();
+        var squared = (images - target.Images).square().mean([1, 2, 3]);   // [N]
+        return ((squared * target.Weights).sum() * weight / weights.clamp(min: 1)).MoveToOuterDisposeScope();
     }
 }

@@ -159,7 +159,10 @@ public sealed class MethodTests : IDisposable
         var clean = Small.Annotation(_classifier).Label(original).Clean;
         var images = (original + 0.5).requires_grad_();
 
-        var loss = new RetentionTerm(_networks.Generator, Small.Annotation(_classifier), weight: 3).Loss(draw, images);
+        var term = new RetentionTerm(_networks.Generator, Small.Annotation(_classifier), weight: 3);
+        var target = term.Target(draw);
+
+        var loss = term.Loss(target, images, target.Weights.sum());
         loss.backward();
 
         var held = images.grad!.abs().amax([1, 2, 3]).gt(0);

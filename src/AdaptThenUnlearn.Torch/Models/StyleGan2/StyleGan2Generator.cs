@@ -116,6 +116,9 @@ public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
     }
 
     /// <inheritdoc/>
+    public override bool MakesImagesApart => true;
+
+    /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new StyleGan2Generator(Settings), this);
 
     /// <summary>
