@@ -9,7 +9,9 @@ internal static class BatchParts
     /// <param name="batch"><c>[N, …]</c>.</param>
     /// <param name="number">Of the part, from 0.</param>
     /// <param name="parts">1, or a divisor of N.</param>
-    /// <returns><c>[N / parts, …]</c>, a view that belongs to the caller's scope; the batch itself where it is the only part.</returns>
+    /// <returns>
+    /// <c>[N / parts, …]</c>, a view that belongs to the caller's scope; the batch itself where it is the only part.
+    /// </returns>
     public static Tensor Part(this Tensor batch, int number, int parts)
     {
         var size = batch.shape[0] / parts;

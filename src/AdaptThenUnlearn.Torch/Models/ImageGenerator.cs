@@ -77,7 +77,9 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
     public abstract Tensor Score(Tensor images);
 
-    /// <summary>Scores several sets of images, each as if it were alone: no image is compared with those of another set.</summary>
+    /// <summary>
+    /// Scores several sets of images, each as if it were alone: no image is compared with those of another set.
+    /// </summary>
     /// <param name="sets">As for <see cref="Score"/>.</param>
     /// <returns>The scores of each set; they belong to the caller's scope.</returns>
     public virtual IReadOnlyList<Tensor> ScoreSets(IReadOnlyList<Tensor> sets) => [.. sets.Select(Score)];

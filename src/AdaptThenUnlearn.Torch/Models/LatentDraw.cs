@@ -43,7 +43,9 @@ public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IR
     /// <returns>Views of these tensors; they belong to the caller's scope.</returns>
     public LatentDraw Part(int number, int parts)
     {
-        return parts == 1 ? this : new LatentDraw(Of(Latents), Second is null ? null : Of(Second), MixFrom, [.. Noise.Select(Of)]);
+        return parts == 1
+            ? this
+            : new LatentDraw(Of(Latents), Second is null ? null : Of(Second), MixFrom, [.. Noise.Select(Of)]);
 
         Tensor Of(Tensor batch) => batch.Part(number, parts);
     }

@@ -72,7 +72,8 @@ public sealed class BatchPartsTests : IDisposable
         using var networks = Small.Gan();
         using var images = Small.Images();
         var settings = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, R1Every = 2 };
-        using var trainer = new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "parts"));
+        using var trainer =
+            new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "parts"));
         using var classifier = Small.Classifier();
         IImageTerm[] terms = [new RetentionTerm(networks.Generator, Small.Annotation(classifier), weight: 3)];
         List<long> live = [];
@@ -124,7 +125,8 @@ public sealed class BatchPartsTests : IDisposable
         using var images = Small.Images();
         using var classifier = Small.Classifier();
         var training = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, R1Every = 2 };
-        using var trainer = new AdversarialTrainer(networks.Generator, networks.Discriminator, training, new RandomStreams(1, "parts"));
+        using var trainer =
+            new AdversarialTrainer(networks.Generator, networks.Discriminator, training, new RandomStreams(1, "parts"));
         using var balance = new ClassBalance(images, Small.Annotation(classifier), Small.Options.ClassBalance);
         IImageTerm[] terms = [new RetentionTerm(original.Generator, Small.Annotation(classifier), weight: 3)];
         var losses = Enumerable.Range(1, 4)

@@ -108,7 +108,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     }
 
     /// <inheritdoc/>
-    /// <remarks>In one pass, because each operation costs its start. The sets take turns, so that each group is of one set.</remarks>
+    /// <remarks>
+    /// In one pass, because each operation costs its start. The sets take turns, so that each group is of one set.
+    /// </remarks>
     public override IReadOnlyList<Tensor> ScoreSets(IReadOnlyList<Tensor> sets)
     {
         var group = Settings.StatisticsGroup;
@@ -117,7 +119,8 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
 
         using var scope = NewDisposeScope();
         var columns = sets.Select(set => set.shape[0] / group).ToArray();
-        var together = cat([.. sets.Select(set => set.view([group, -1, .. set.shape[1..]]))], dim: 1);   // [group, Σ N/group, …]
+        var rows = sets.Select(set => set.view([group, -1, .. set.shape[1..]]));   // each [group, N/group, …]
+        var together = cat([.. rows], dim: 1);
         var scores = Score(together.flatten(0, 1)).view(group, -1);
         return [.. scores.split(columns, dim: 1).Select(set => set.reshape(-1, 1).MoveToOuterDisposeScope())];
     }
