@@ -114,12 +114,12 @@ internal static class Coverage
             + FormattableString.Invariant($"may take the best of {Seeds} seeds"));
     }
 
-    // In the order of the replications, whichever core does which.
-    private static IReadOnlyList<T> Replicate<T>(int replications, Func<int, T> replicate) =>
+    /// <summary>In the order of the replications, whichever core does which.</summary>
+    public static IReadOnlyList<T> Replicate<T>(int replications, Func<int, T> replicate) =>
         [.. ParallelEnumerable.Range(0, replications).AsOrdered().Select(replicate)];
 
-    // The same for the same cell and replication, on every machine.
-    private static Random RandomOf(string cell, int replication) =>
+    /// <summary>The same for the same cell and replication, on every machine.</summary>
+    public static Random RandomOf(string cell, int replication) =>
         new(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(FormattableString.Invariant($"{cell} {replication}")))));
 
     private static double Seen(double rate, double missed, double alarms) => rate * (1 - missed) + (1 - rate) * alarms;
@@ -158,7 +158,8 @@ internal static class Coverage
         return Gate.Judge(policy, measured, after: null, _today).Findings;
     }
 
-    private static UnlearningPolicy Policy(int samples, int most, int features, string? treatment) => new(
+    /// <summary>A policy of features whose rates may be at most 1 %.</summary>
+    public static UnlearningPolicy Policy(int samples, int most, int features, string? treatment) => new(
         SchemaVersion: 1,
         Name: "coverage",
         new GeneratorChoice("generator.safetensors", Format: "auto", Sha256: null, Discriminator: null),
@@ -175,11 +176,13 @@ internal static class Coverage
 
     private static string Name(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    // Exact: the number of trials up to each success is geometric (Devroye 1986, X.4.3).
-    private static long Binomial(Random random, int trials, double probability)
+    /// <summary>Exact: the number of trials up to each success is geometric (Devroye 1986, X.4.3).</summary>
+    public static long Binomial(Random random, long trials, double probability)
     {
         if (probability <= 0)
             return 0;
+        if (probability >= 1)
+            return trials;
         var (successes, at, scale) = (0L, 0L, Math.Log(1 - probability));
         while ((at += 1 + (long)(Math.Log(1 - random.NextDouble()) / scale)) <= trials)
             successes++;

@@ -35,6 +35,12 @@ switch (args.FirstOrDefault())
     case "coverage":
         Coverage.Run(replications: Number(10_000));
         break;
+    case "audit-coverage":
+        AuditCoverage.Run(replications: Number(10_000));
+        break;
+    case "flips":
+        VerdictFlips.Run(replications: Number(10_000));
+        break;
     case "fuzz":
         Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
         break;

@@ -30,7 +30,7 @@ public static class RoomRules
         ["Measurements"] = [],
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
-        ["Runs"] = ["Gating", "Policies", "Measurements"],
+        ["Runs"] = ["Gating", "Policies", "Measurements", "Labelling"],   // a person's audit is evidence of a run
         ["Attestation"] = ["Runs", "Gating", "Policies"],
         ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
 
@@ -86,7 +86,7 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
+            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Labelling", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [

@@ -1,4 +1,6 @@
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
@@ -30,7 +32,24 @@ internal sealed record CheckedRecord(
             .. CheckReports(folder, record, verification.IsReworded, path),
             .. verification.Contradictions.Select(
                 problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
+            .. FindAuditsLeftOut(folder, record, path),
         ]);
+    }
+
+    // A person may have seen what the auditor did not.
+    private static IEnumerable<BuildMessage> FindAuditsLeftOut(string folder, RunRecord record, string path)
+    {
+        foreach (var feature in record.Policy.UndesiredFeatures)
+        {
+            var name = AuditSheetFile.NameFor(feature.Name, record.Policy.UndesiredFeatures.Count == 1);
+            if (System.IO.Path.Exists(System.IO.Path.Combine(folder, name))
+                && record.Inputs.All(input => input.Role != InputRoles.Audit(feature.Name)))
+                yield return new BuildMessage(
+                    Severity.Warning,
+                    GateCodes.WeakVerdict,
+                    $"{name} lies beside the record, and was not counted: `atu govern POLICY --audit {name}` judges with it",
+                    path);
+        }
     }
 
     // Another version of the tool may use other words, so differences in its reports are only warnings.

@@ -41,6 +41,12 @@ public sealed class GeneratorOptions
         _layers.AddTo(command);
     }
 
+    /// <summary>Lets the argument be left out, for commands that can take a run instead.</summary>
+    public void MakeOptional() => _checkpoint.Arity = ArgumentArity.ZeroOrOne;
+
+    /// <summary>Whether the argument is there.</summary>
+    public bool IsGiven(ParseResult parsed) => parsed.GetValue(_checkpoint) is not null;
+
     /// <summary>Path of the checkpoint.</summary>
     public string Checkpoint(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
 

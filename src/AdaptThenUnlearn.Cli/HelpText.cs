@@ -28,6 +28,7 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu govern 'policies/*.json' --no-train --out evidence",
                 "atu govern policies/my-policy.json --set unlearning.steps=600 --threads 4",
                 "atu govern 'policies/*.json' --quiet --json",
+                "atu govern policies/my-policy.json --audit artifacts/my-policy/audit.json",
             ],
             ["measure"] =
             [
@@ -71,7 +72,11 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu reference --data photos --extractor models/auditor.safetensors --out models/reference.safetensors",
             ],
             ["train-classifier"] = ["atu train-classifier --data photos --out models/auditor.safetensors"],
-            ["label"] = ["atu label models/generator.safetensors --feature glasses --out labels"],
+            ["label"] =
+            [
+                "atu label models/generator.safetensors --feature glasses --out labels",
+                "atu label --audit artifacts/my-policy --by \"Ada Lovelace\"",
+            ],
             ["compare"] = ["atu compare policies/my-policy.json --classes 1,4,8 --seeds 1,2,3"],
             ["tune"] = ["atu tune policies/my-policy.json --runs 24"],
             ["backend install"] = ["atu backend install cpu"],

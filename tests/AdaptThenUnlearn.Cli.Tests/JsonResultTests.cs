@@ -69,6 +69,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.At("generator.safetensors"), "--feature", "odd", "--out", test.Labels(), "--count", "40", "--train-only",
             "--keep-useless"
         ],
+        ["label --audit"] = test => [test.Record(), "--by", "Ada", "--train-only"],
         ["compare"] = test =>
         [
             test.House.Policy("compared", "\"minUnlearned\": 0.5"), "--methods", "fine-tune", "--seeds", "1", "--page-only",
@@ -107,7 +108,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         var commands = Leaves("").Select(name => name.Trim()).Except([Schema]).Order(StringComparer.Ordinal);
 
-        Assert.Equal(commands, Documented().Keys.Except(["measure --shard"]).Order(StringComparer.Ordinal));
+        Assert.Equal(commands, Documented().Keys.Except(["measure --shard", "label --audit"]).Order(StringComparer.Ordinal));
         Assert.Equal(
             Documented().Keys.Except([Install]).Order(StringComparer.Ordinal), _arguments.Keys.Order(StringComparer.Ordinal));
     }

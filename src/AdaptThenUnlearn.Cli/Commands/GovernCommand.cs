@@ -52,6 +52,14 @@ public sealed class GovernCommand(Terminal terminal)
         AllowMultipleArgumentsPerToken = true,
     };
 
+    private readonly Option<FileInfo[]> _audit = new("--audit")
+    {
+        Description = "Judge the stored readings of the earlier run with what a person saw (atu label --audit), without " +
+            "measuring again",
+        HelpName = "audit.json",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private readonly Publication _publication = new(terminal);
     private readonly List<object> _results = [];   // for --json, one for each policy
     private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
@@ -67,7 +75,7 @@ public sealed class GovernCommand(Terminal terminal)
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
         {
             _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
-            _measured, Terminal.Json,
+            _measured, _audit, Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -85,6 +93,11 @@ public sealed class GovernCommand(Terminal terminal)
                 "--measured judges what was measured in parts: give --no-train with it, and no --reuse. If the generator fails, "
                 + "train without --measured");
 
+        var isAudited = parsed.GetValue(_audit) is { Length: > 0 };
+        if (isAudited && (isMeasured || parsed.GetValue(_fresh) || parsed.GetValue(_resume) || parsed.GetValue(_noTrain)))
+            throw new BadArgumentException(
+                "--audit judges what an earlier run measured: give no --fresh, --resume, --no-train or --measured with it");
+
         // Read every policy, and check that their folders can be used.
         var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
         var earlierRecords =
@@ -97,6 +110,8 @@ public sealed class GovernCommand(Terminal terminal)
                 $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
         if (isMeasured && plannedRuns.Count > 1)
             throw new BadArgumentException("--measured holds the parts of one policy's measurement; name one policy");
+        if (isAudited)
+            return JudgeAudit(parsed, plannedRuns, unreadable, earlierRecords, cancel);
         RequireFolders(plannedRuns);
 
         // Delete all stale results first, so that an early failure cannot leave an old verdict or its generator behind.
@@ -134,6 +149,41 @@ public sealed class GovernCommand(Terminal terminal)
         int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed)
             ? _publication.PublishAfterGate(gate, records, parsed, parsed.GetValue(_advisory), cancel)
             : gate;
+    }
+
+    // Nothing of the run is deleted unless the audits fit it.
+    private int JudgeAudit(
+        ParseResult parsed,
+        IReadOnlyList<PlannedRun> plannedRuns,
+        BadArgumentException? unreadable,
+        RecordReuse earlierRecords,
+        CancellationToken cancel)
+    {
+        if (unreadable is not null)
+            throw unreadable;
+        if (plannedRuns is not [var run])
+            return plannedRuns.Count == 0
+                ? ExitCodes.BadPolicy
+                : throw new BadArgumentException("--audit holds audits of one policy's run; name one policy");
+        if (!earlierRecords.MayReuse(run.Folder, out var doubt))
+            throw new BadArgumentException(
+                $"--audit judges the record in {run.Folder}, which is not trusted: {doubt}; add --reuse if nobody else writes "
+                + "that folder");
+
+        try
+        {
+            var record = new AuditedRun(run.Inputs, run.Folder, Vocabulary.Known, TimeProvider.System).Judge(
+                run.Source, [.. parsed.GetValue(_audit)!.Select(file => file.FullName)], cancel);
+            PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);
+            var gate = record.Verdict.Outcome.IsPass() || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed;
+            return parsed.GetValue(_publish) || _publication.IsRequired(parsed)
+                ? _publication.PublishAfterGate(gate, [run.Record], parsed, parsed.GetValue(_advisory), cancel)
+                : gate;
+        }
+        finally
+        {
+            Terminal.WriteJson(new { policies = _results, publication = _publication.Result });
+        }
     }
 
     // The policies that can be read, and the error of the first argument that cannot. A policy that cannot be read, or has

@@ -25,14 +25,27 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly GeneratorOptions _generator = new("The generator's checkpoint, if possible with its discriminator");
     private readonly Option<string> _feature = new("--feature")
     {
-        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file",
-        Required = true,
+        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file. With --audit, the " +
+            "run's feature, where it has several",
     };
 
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
         Description = "Folder for labels.json and the classifier; existing labels are continued",
-        Required = true,
+    };
+
+    private readonly Option<string> _audit = new("--audit")
+    {
+        Description = "Look at the images that a run judged, without seeing its answers, instead of training a classifier; " +
+            "writes audit.json beside the run",
+        HelpName = "run.json or its folder",
+    };
+
+    private readonly Option<string> _by = new("--by") { Description = "With --audit, your name, for the evidence" };
+    private readonly Option<int?> _clicks = new("--clicks")
+    {
+        Description = "With --audit, how many images to look at, without known positives (default: the fewest that can show " +
+            "maxRate to be met)",
     };
 
     private readonly Option<int> _count = new("--count")
@@ -68,7 +81,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     private readonly Option<bool> _trainOnly = new("--train-only")
     {
-        Description = "Train from the existing labels, without a page",
+        Description = "Train from the existing labels, without a page; with --audit, draw the images without a page",
     };
 
     private HeldOutError? _heldOut;   // of the last training
@@ -78,28 +91,35 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
-            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device,
-            Machine.Threads, Terminal.Json,
+            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, _audit, _by, _clicks,
+            Machine.Device, Machine.Threads, Terminal.Json,
         };
         _generator.AddTo(command);
+        _generator.MakeOptional();
         command.SetGuardedAction(terminal, Run);
         return command;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        var feature = parsed.GetRequiredValue(_feature);
+        if (parsed.GetValue(_port) is < 0 or > 65535)
+            throw new BadArgumentException("--port must be 0 to 65535");
+        if (parsed.GetValue(_audit) is { } run)
+            return Audit(parsed, run, cancel);
+        if (parsed.GetValue(_by) is not null || parsed.GetValue(_clicks) is not null)
+            throw new BadArgumentException("--by and --clicks are for --audit; name the run with it");
+        if (!_generator.IsGiven(parsed) || parsed.GetValue(_feature) is not { } feature || parsed.GetValue(_out) is not { } output)
+            throw new BadArgumentException(
+                "give the generator's CHECKPOINT, --feature and --out to train a classifier, or --audit to audit a run");
         if (!NamePattern().IsMatch(feature) || feature == Other)
             throw new BadArgumentException(
                 $"--feature '{feature}' is not a valid name: use 1 to 64 characters of a-z, 0-9 and -, but not " +
                 $"'{Other}'");
         if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
             throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
-        if (parsed.GetValue(_port) is < 0 or > 65535)
-            throw new BadArgumentException("--port must be 0 to 65535");
 
         // Check that no input or foreign file would be overwritten.
-        var folder = parsed.GetRequiredValue(_out).FullName;
+        var folder = output.FullName;
         OutputFiles.RequireIn(
             folder, [LabellingSession.SheetName, feature + ".safetensors"],
             [
@@ -138,6 +158,22 @@ public sealed partial class LabelCommand(Terminal terminal)
             heldOut = _heldOut,
         });
         return ExitCodes.Passed;
+    }
+
+    private int Audit(ParseResult parsed, string run, CancellationToken cancel)
+    {
+        if (_generator.IsGiven(parsed) || parsed.GetValue(_out) is not null)
+            throw new BadArgumentException(
+                "--audit takes the generator and the folder from the run; leave CHECKPOINT and --out out");
+        if (parsed.GetValue(_clicks) is { } clicks and (< AuditSheet.FewestClicks or > AuditSheet.MostClicks))
+            throw new BadArgumentException(FormattableString.Invariant(
+                $"--clicks must be {AuditSheet.FewestClicks} to {AuditSheet.MostClicks}, but is {clicks}"));
+        return new AuditCommand(terminal, TimeProvider.System).Run(
+            parsed,
+            new AuditRequest(
+                Path.GetFullPath(run), parsed.GetValue(_feature), parsed.GetValue(_by), parsed.GetValue(_clicks),
+                parsed.GetValue(_port), parsed.GetValue(_trainOnly)),
+            cancel);
     }
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)

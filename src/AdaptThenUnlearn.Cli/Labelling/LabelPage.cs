@@ -11,7 +11,8 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="progress">Gets the progress of training.</param>
 /// <param name="onTrained">Called with each result of training.</param>
 internal sealed class LabelPage(
-    LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained) : IProgress<StageProgress>
+    LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained)
+    : ILabelPage, IProgress<StageProgress>
 {
     private readonly Lock _trainingLock = new();
     private volatile StageProgress? _step;
@@ -78,12 +79,7 @@ internal sealed class LabelPage(
     {
         try
         {
-            var request = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json)
-                ?? throw new JsonException("it is null");
-            Dictionary<int, bool?> changes = [];
-            foreach (var change in request.Changes)
-                changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
-            session.Change(changes);
+            session.Change(LabelChanges.Parse(body));
             return PageResponse.CreateJson(State());
         }
         catch (Exception wrong) when (wrong is JsonException or ArgumentException)

@@ -13,7 +13,7 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// name to 127.0.0.1) and requests from other pages are refused. The page's policy lets the browser load nothing from elsewhere.
 /// </remarks>
 /// <param name="page">What is served.</param>
-internal sealed class LabelServer(LabelPage page) : IDisposable
+internal sealed class LabelServer(ILabelPage page) : IDisposable
 {
     private const int MaxBodyBytes = 64 << 10;
     private const int Attempts = 10;

@@ -15,6 +15,7 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="Training">Progress of training; null if there is none.</param>
 /// <param name="Result">Result of the last training; null before the first.</param>
 /// <param name="Failed">Why the last training failed; null if it did not.</param>
+/// <param name="Audit">Whether the images are audited, and no classifier is trained.</param>
 internal sealed record LabelState(
     string Feature,
     int Images,
@@ -25,7 +26,8 @@ internal sealed record LabelState(
     IReadOnlyDictionary<int, bool> Labels,
     StageProgress? Training,
     TrainedState? Result,
-    string? Failed)
+    string? Failed,
+    bool Audit = false)
 {
     /// <summary>The JSON format of requests and responses.</summary>
     public static JsonSerializerOptions Json { get; } =
@@ -94,7 +96,20 @@ internal sealed record NextPage(int Shown);
 
 /// <summary>Labels that were added, changed or removed.</summary>
 /// <param name="Changes">In the order they were made.</param>
-internal sealed record LabelChanges(IReadOnlyList<LabelChange> Changes);
+internal sealed record LabelChanges(IReadOnlyList<LabelChange> Changes)
+{
+    /// <summary>The last label of each image in a request; null removes one.</summary>
+    /// <param name="body">JSON.</param>
+    /// <exception cref="JsonException">It is not a request.</exception>
+    public static Dictionary<int, bool?> Parse(byte[] body)
+    {
+        var request = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
+        Dictionary<int, bool?> changes = [];
+        foreach (var change in request.Changes)
+            changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
+        return changes;
+    }
+}
 
 /// <summary>A change of one label.</summary>
 /// <param name="Image">The image's number from 0.</param>

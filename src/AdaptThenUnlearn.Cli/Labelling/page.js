@@ -56,12 +56,18 @@ function showCounts() {
   by("with").textContent = shows;
   by("without").textContent = free;
   by("tested").textContent = `${state.test.with} of ${state.test.with + state.test.without}`;
-  by("labelled").max = Math.min(ENOUGH, state.images);
+  by("labelled").max = state.audit ? state.images : Math.min(ENOUGH, state.images);
   by("labelled").value = shows + free;
+  by("undo").disabled = undoable.length === 0;
+  if (state.audit) {
+    const open = state.images - shows - free;
+    by("advice").textContent = open > 0 ? `${open} of ${state.images} images have no answer yet.` : "Every image has an answer. Press Done.";
+    by("done").classList.toggle("strong", open === 0);
+    return;
+  }
   const missing = [[shows, "that show it"], [free, "that do not"]].filter(([count]) => count < state.fewest).map(([count, which]) => `${state.fewest - count} more ${which}`);
   by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : `There are enough labels to train; 50 to 200 are a good number. The more test images show it, the surer the result.`;
   by("train").classList.toggle("strong", missing.length === 0);
-  by("undo").disabled = undoable.length === 0;
 }
 
 function showPage() {
@@ -156,6 +162,8 @@ function undo() {
 }
 
 async function train() {
+  if (state.audit)
+    return;
   try {
     await saving;
     await ask("train", {});
@@ -291,6 +299,8 @@ by("done").addEventListener("click", done);
   try {
     state = await ask("state");
     by("feature").textContent = state.feature;
+    document.querySelectorAll(state.audit ? ".training" : ".auditing").forEach(part => { part.hidden = true; });
+    document.querySelectorAll(state.audit ? ".auditing" : ".training").forEach(part => { part.hidden = false; });
     document.title = `${state.feature} – atu label`;
     const open = state.order.findIndex(image => labelOf(image) === null);
     current = Math.max(0, open);

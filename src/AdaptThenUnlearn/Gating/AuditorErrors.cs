@@ -15,6 +15,10 @@ public enum ErrorCorrection
     /// <summary>The figure is a bound of what the auditor sees; the true rate is higher by what it misses.</summary>
     [JsonStringEnumMemberName("uncorrected")]
     Uncorrected,
+
+    /// <summary>The figure is a bound of the true rate by what a person saw; no answer of the auditor is believed.</summary>
+    [JsonStringEnumMemberName("audited")]
+    Audited,
 }
 
 /// <summary>What a feature's bounds make of the errors of its auditor, by the policy and by what is known.</summary>

@@ -94,6 +94,18 @@ public static class Gate
             return rule.NotMeasured(meaningless);
         if (FindReading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
             return rule.NotMeasured(WhyOtherRange(evaluation, after ?? before) ?? NotCounted);
+        if (reading.Audit is { } audit)
+            return audit.WhyUseless(last) is { } useless
+                ? rule.NotMeasured(useless)
+                : rule.Judge(
+                    audit.Rate,
+                    audit.UpperBound(evaluation.Looks().Count, evaluation.Confidence),
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{audit.Person} marked {audit.Shown} of {audit.Sampled} images, drawn from the {last.Samples} by the "
+                            + $"auditor's score and shown without it; upper bound at {ReadingText.Percent(evaluation.Confidence)} "
+                            + $"confidence, whatever the auditor misses; {audit.Words(evaluation.Confidence)}"),
+                    ErrorCorrection.Audited);
 
         var errors = AuditorErrors.Create(evaluation, reading);
         if (errors.NotMeasured is { } unknown)
@@ -137,13 +149,14 @@ public static class Gate
         if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] }
             || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] } reading)
             return rule.NotMeasured(NotCounted);
+        if (reading.Audit is { } audit)
+            return MinUnlearnedByAudit(rule, evaluation, was, isNow, reading.Looks[^1], audit);
         var errors = AuditorErrors.Create(evaluation, reading);
         if (errors.NotMeasured is { } unknown)
             return rule.NotMeasured(unknown);
         if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
             || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence, errors.Counted) is not { } bound)
-            return rule.NotMeasured(
-                Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
+            return rule.NotMeasured(NeverShown(was));
 
         return rule.Judge(
             unlearned,
@@ -155,6 +168,30 @@ public static class Gate
                     + $"after{(errors.Counted is null ? "" : ", corrected for the auditor's errors")}"),
             errors.Correction);
     }
+
+    // The rate after is the bound of the person's audit; the rate before is what the auditor saw.
+    private static Finding MinUnlearnedByAudit(
+        Rule rule, EvaluationOptions evaluation, Look was, Look isNow, Look last, HumanAudit audit)
+    {
+        if (audit.WhyUseless(last) is { } useless)
+            return rule.NotMeasured(useless);
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned)
+            return rule.NotMeasured(NeverShown(was));
+
+        var bound = audit.UpperBound(evaluation.Looks().Count, evaluation.Confidence);
+        return rule.Judge(
+            unlearned,
+            1 - bound / ((double)was.Hits / was.Samples),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper "
+                    + $"bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after by the audit of "
+                    + $"{audit.Person}"),
+            ErrorCorrection.Audited);
+    }
+
+    private static string NeverShown(Look was) =>
+        Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned");
 
     private static IEnumerable<Finding> QualityRules(
         UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)

@@ -67,6 +67,9 @@ public sealed record Measurement(
 /// <param name="NotMeasured">
 /// Why the counts have no meaning, in a sentence without a full stop; null, and left out, where they have.
 /// </param>
+/// <param name="Audit">
+/// What a person saw in a sample of the images of the last look; null, and left out, where nobody audited them.
+/// </param>
 public sealed record FeatureReading(
     string Feature,
     string Classifier,
@@ -77,7 +80,8 @@ public sealed record FeatureReading(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DetectionCounts? Detection = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Unreadable = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsAnnotator = false,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] HumanAudit? Audit = null)
 {
     /// <summary>Why the auditor cannot tell, by what it found in known images; null where it can, or nothing says it.</summary>
     [JsonIgnore]

@@ -28,6 +28,14 @@ public static class InputRoles
     /// <param name="feature">Name of the feature.</param>
     public static string Negatives(string feature) => $"negatives {feature}";
 
+    /// <summary>A person's audit of a feature.</summary>
+    /// <param name="feature">Name of the feature.</param>
+    public static string Audit(string feature) => $"audit {feature}";
+
+    /// <summary>Whether a role is that of a person's audit, which no policy names.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool IsAudit(string role) => role.StartsWith(Audit(""), StringComparison.Ordinal);
+
     /// <summary>The checkpoint of a classifier.</summary>
     /// <param name="name">In the policy.</param>
     public static string Classifier(string name) => $"classifier {name}";

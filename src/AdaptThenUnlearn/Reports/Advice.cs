@@ -122,6 +122,12 @@ public sealed class Advice
                 Trusted(
                     "its bound counts in how often the auditor errs, and would be within the limit without that; try the "
                         + "auditor on more labelled images of the class, or name a better one."));
+        if (finding.AuditorErrors is ErrorCorrection.Audited && finding.Observed is { } marked && marked <= finding.Limit
+            && name.Limit is RuleLimit.MaxRate)
+            return new(
+                rule,
+                Trusted("the person marked few enough images, and looked at too few for the bound; begin an audit with more "),
+                Code("--clicks"), Trusted("."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, after is null);
         if (after is null)

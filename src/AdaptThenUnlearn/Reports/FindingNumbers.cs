@@ -12,7 +12,8 @@ namespace AdaptThenUnlearn.Reports;
 /// </remarks>
 /// <param name="Quantity">What the numbers are: a rate, a share unlearned, a share kept, a distance, an increase.</param>
 /// <param name="Observed">What was measured.</param>
-/// <param name="Judged">What was compared with the limit, and whether the auditor's errors are missing in it.</param>
+/// <param name="Judged">What was compared with the limit, and whether the auditor's errors are missing in it, or a person's
+/// audit gave it.</param>
 /// <param name="Limit">The limit with its comparator.</param>
 public sealed record FindingNumbers(string Quantity, string Observed, string Judged, string Limit)
 {
@@ -27,7 +28,12 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         return new(
             QuantityOf(rule),
             Rounded(finding, finding.Observed),
-            Rounded(finding, finding.Judged) + (finding.AuditorErrors is ErrorCorrection.Uncorrected ? " uncorrected" : ""),
+            Rounded(finding, finding.Judged) + finding.AuditorErrors switch
+            {
+                ErrorCorrection.Uncorrected => " uncorrected",
+                ErrorCorrection.Audited => " audited",
+                _ => "",
+            },
             $"{finding.Comparator} {WriteLimit(rule, finding.Limit)}");
     }
 

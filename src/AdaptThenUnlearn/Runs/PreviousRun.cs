@@ -11,7 +11,8 @@ public static class PreviousRun
     /// </summary>
     /// <remarks>
     /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing
-    /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts.
+    /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts. A
+    /// person's audit, which no policy names, stays with the run that it was judged with.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
@@ -44,7 +45,8 @@ public static class PreviousRun
             && source.Overrides.SequenceEqual(record.PolicySource.Overrides)
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path)))
-                .SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
+                .SequenceEqual(record.Inputs.Where(input => !InputRoles.IsAudit(input.Role))
+                    .Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         isSameRequest &= record.Parts is null;   // another process measured
         isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.Policy, record.Before).Count == 0;
         return isSameRequest

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Runs;
@@ -109,6 +110,9 @@ public static class RunRecordFile
                 reading => reading.Detection is { ArePossible: false }
                     || reading.Unreadable < 0) is { } unlikely)
                 return $"the known error of the auditor of the feature '{unlikely.Feature}' is impossible";
+            if (measured.Features.FirstOrDefault(reading => reading.Audit is { } audit
+                && (!audit.ArePossible || AuditSheet.FindProblemOfPerson(audit.Person) is not null)) is { } audited)
+                return $"the audit of the feature '{audited.Feature}' is impossible";
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class))

@@ -33,6 +33,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <summary>The problems but for missing files: the record or a file was changed.</summary>
     public IReadOnlyList<string> Contradictions => [.. Problems.Except(MissingFiles.Select(file => file.Problem!))];
 
+    /// <summary>The problems but for files of one role, which are about to be replaced.</summary>
+    /// <param name="role">As recorded.</param>
+    public IEnumerable<string> ProblemsWithout(string role) =>
+        Problems.Except(Files.Where(file => file.Role == role).Select(file => file.Problem).OfType<string>());
+
     /// <summary>The outcome today; failed where the record is not valid or a file is missing.</summary>
     public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
 
@@ -53,7 +58,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         return readings with
         {
             Files = files,
-            Problems = [.. readings.Problems, .. files.Select(file => file.Problem).OfType<string>()],
+            Problems =
+            [
+                .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder)),
+                .. files.Select(file => file.Problem).OfType<string>(),
+            ],
         };
     }
 
@@ -83,6 +92,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
         problems.AddRange(PinProblems(record.Policy, record));
+        problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));

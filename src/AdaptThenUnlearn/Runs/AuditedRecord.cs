@@ -1,0 +1,106 @@
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>Puts a person's audit into a run's readings, and checks that a record's audits are those of its files.</summary>
+public static class AuditedRecord
+{
+    /// <summary>Adds an audit to the generator that a record judges. The verdict is not changed.</summary>
+    /// <param name="record">As read.</param>
+    /// <param name="sheet">Complete.</param>
+    /// <param name="path">The sheet's file, as the record is to name it: relative to the run's folder.</param>
+    /// <param name="sha256">Digest of the sheet's file.</param>
+    /// <exception cref="LabelException">The audit is of other images, or is not complete.</exception>
+    public static RunRecord Add(RunRecord record, AuditSheet sheet, string path, string sha256)
+    {
+        if (FindProblem(record, sheet) is { } problem)
+            throw new LabelException($"{path}: {problem}; begin an audit of this run with `atu label --audit`");
+
+        HumanAudit audit;
+        try
+        {
+            audit = sheet.Count(sha256);
+        }
+        catch (LabelException incomplete)
+        {
+            throw new LabelException($"{path}: {incomplete.Message}", incomplete);
+        }
+
+        var judged = record.After ?? record.Before;
+        var audited = judged with
+        {
+            Features = [.. judged.Features.Select(reading => reading.Feature == sheet.Feature ? reading with { Audit = audit } : reading)],
+        };
+        var role = InputRoles.Audit(sheet.Feature);
+        return record with
+        {
+            Before = record.After is null ? audited : record.Before,
+            After = record.After is null ? null : audited,
+            Inputs = [.. record.Inputs.Where(input => input.Role != role), new InputFile(role, path, sha256)],
+        };
+    }
+
+    /// <summary>What does not fit between a record's audits and the files that it names for them.</summary>
+    /// <param name="record">As read.</param>
+    /// <param name="folder">The run's folder, to count a file that is there again; null to look at no file.</param>
+    internal static IEnumerable<string> FindProblems(RunRecord record, string? folder)
+    {
+        if (record.After is not null && record.Before.Features.Any(reading => reading.Audit is not null))
+            yield return "the record holds an audit of the original, which is not judged";
+
+        var audits = (record.After ?? record.Before).Features.Where(reading => reading.Audit is not null)
+            .ToDictionary(reading => InputRoles.Audit(reading.Feature), reading => reading.Audit!);
+        foreach (var (role, audit) in audits)
+            if (record.Inputs.Where(input => input.Role == role).ToList() is not [var input] || input.Sha256 != audit.Sha256)
+                yield return $"the {role} is not one recorded input";
+            else if (folder is not null && FindDifference(record, Path.Combine(folder, input.Path), audit) is { } difference)
+                yield return $"the {role} {difference}";
+        foreach (var input in record.Inputs.Where(input => InputRoles.IsAudit(input.Role) && !audits.ContainsKey(input.Role)))
+            yield return $"the {input.Role} is a recorded input, and the readings do not hold it";
+    }
+
+    // A file that is missing or has another digest is found by the check of files.
+    private static string? FindDifference(RunRecord record, string path, HumanAudit audit)
+    {
+        if (Sha256Digest.FindAt(path) != audit.Sha256)
+            return null;
+        try
+        {
+            var (sheet, sha256) = AuditSheetFile.Read(path);
+            if (FindProblem(record, sheet) is { } problem)
+                return $"does not fit the run: {problem}";
+            var counted = sheet.Count(sha256);
+            return counted with { Strata = audit.Strata } == audit && counted.Strata.SequenceEqual(audit.Strata)
+                ? null
+                : "has other counts than its file";
+        }
+        catch (LabelException damaged)
+        {
+            return $"cannot be counted again: {damaged.Message}";
+        }
+    }
+
+    private static string? FindProblem(RunRecord record, AuditSheet sheet)
+    {
+        var judged = record.After ?? record.Before;
+        var reading = judged.Features.FirstOrDefault(each => each.Feature == sheet.Feature);
+        return sheet switch
+        {
+            _ when reading is null => $"it is of the feature '{sheet.Feature}', which the run did not measure",
+            _ when sheet.Artifact != judged.GeneratorSha256 =>
+                $"it is of another generator (SHA-256 {sheet.Artifact}) than the run judged ({judged.GeneratorSha256})",
+            _ when sheet.Original != record.Before.GeneratorSha256 => "its known positives are of another generator than the original",
+            _ when (sheet.Auditor, sheet.Class) != (reading.Classifier, reading.Class) =>
+                $"its strata are by '{sheet.Auditor}', and the run's auditor is '{reading.Classifier}'",
+            _ when sheet.EvaluationSeed != judged.Seed || sheet.Images != reading.Looks[^1].Samples
+                || sheet.Hits.Count != reading.Looks[^1].Hits => FormattableString.Invariant(
+                    $"it is of {sheet.Images} images of seed {sheet.EvaluationSeed} with {sheet.Hits.Count} hits, and the run measured ")
+                    + FormattableString.Invariant(
+                        $"{reading.Looks[^1].Samples} of seed {judged.Seed} with {reading.Looks[^1].Hits}"),
+            _ => null,
+        };
+    }
+}
