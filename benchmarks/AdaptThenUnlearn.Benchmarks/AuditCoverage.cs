@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Benchmarks;
 /// judgement are the product's own code.
 /// </summary>
 /// <remarks>
-/// What the auditor misses has no higher scores than any other image. That is its worst case: the stratum of the highest scores then
+/// What the auditor misses has no higher scores than any other image. That is its worst case: the stratum of the highest
+/// scores then
 /// holds no more of it than chance gives.
 /// </remarks>
 internal static class AuditCoverage
@@ -25,12 +26,13 @@ internal static class AuditCoverage
     public static void Run(int replications)
     {
         Terminal.WriteLine(FormattableString.Invariant(
-            $"confidence {Confidence}, {replications} replications a cell: in how many % the bound is at least the rate, and its mean"));
+            $"confidence {Confidence}, {replications} replications a cell: how often (%) the bound holds, and its mean"));
         foreach (var (samples, most) in new[] { (10_000, 10_000), (5_000, 40_000) })
         {
             var policy = Coverage.Policy(samples, most, 1, null);
             Terminal.WriteLine("");
-            Terminal.WriteLine(FormattableString.Invariant($"{samples} to {most} images, looks: {policy.Evaluation.Looks().Count}"));
+            Terminal.WriteLine(FormattableString.Invariant(
+                $"{samples} to {most} images, looks: {policy.Evaluation.Looks().Count}"));
             Terminal.WriteLine("| clicks | auditor misses | person misses | " + string.Join(" | ", _rates.Select(
                 rate => FormattableString.Invariant($"rate {100 * rate} %: holds | mean bound"))) + " |");
             Terminal.WriteLine("| --- | --- | --- | " + string.Concat(_rates.Select(_ => "--- | --- | ")));
@@ -47,12 +49,14 @@ internal static class AuditCoverage
         {
             var bounds = Coverage.Replicate(replications, replication => Judge(
                 Coverage.RandomOf(
-                    FormattableString.Invariant($"audit {policy.Evaluation.Samples} {clicks} {missed} {ofPerson} {rate}"), replication),
+                    FormattableString.Invariant($"audit {policy.Evaluation.Samples} {clicks} {missed} {ofPerson} {rate}"),
+                    replication),
                 policy, clicks, rate, missed, ofPerson));
             return FormattableString.Invariant($"{100.0 * bounds.Count(bound => bound >= rate) / replications:F2} | ")
                 + FormattableString.Invariant($"{100 * bounds.Average():F3} %");
         });
-        return FormattableString.Invariant($"| {clicks} | {100 * missed} % | {100 * ofPerson} % | ") + string.Join(" | ", cells) + " |";
+        return FormattableString.Invariant($"| {clicks} | {100 * missed} % | {100 * ofPerson} % | ")
+            + string.Join(" | ", cells) + " |";
     }
 
     // Samples grow by what the auditor sees, as the measurement lets them grow; the person looks at the last one.
@@ -72,7 +76,8 @@ internal static class AuditCoverage
         }
 
         // What the person would mark of each stratum, and what of it is in the sample.
-        var (markedHits, markedOthers) = (Coverage.Binomial(random, seen, 1 - ofPerson), Coverage.Binomial(random, unseen, 1 - ofPerson));
+        var markedHits = Coverage.Binomial(random, seen, 1 - ofPerson);
+        var markedOthers = Coverage.Binomial(random, unseen, 1 - ofPerson);
         var (hits, near, rest) = new AuditDraw("generator", "feature", clicks).Sizes(samples, seen);
         var markedNear = Drawn(random, near, markedOthers, samples - seen);
         var ofRest = samples - seen - near;

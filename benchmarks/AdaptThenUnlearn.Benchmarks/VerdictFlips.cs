@@ -5,7 +5,8 @@ using AdaptThenUnlearn.Policies;
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>
-/// How often the verdict on one generator is another with another evaluation seed, for known true rates around the limit. Sampling and
+/// How often the verdict on one generator is another with another evaluation seed, for known true rates around the limit.
+/// Sampling and
 /// judgement are the product's own code.
 /// </summary>
 internal static class VerdictFlips
@@ -19,8 +20,8 @@ internal static class VerdictFlips
     public static void Run(int replications)
     {
         Terminal.WriteLine(FormattableString.Invariant(
-            $"limit {100 * Limit} %, confidence {Confidence}, an auditor that is right, {replications} replications of {Seeds} seeds"));
-        Terminal.WriteLine("| images | rate, times the limit | passes | two seeds differ | not all of 20 agree |");
+            $"limit {100 * Limit} %, confidence {Confidence}, an auditor that is right, {replications} times {Seeds} seeds"));
+        Terminal.WriteLine("| images | rate, times the limit | passes | two seeds differ | not all 20 agree |");
         Terminal.WriteLine("| --- | --- | --- | --- | --- |");
         foreach (var (samples, most) in new[] { (10_000, 10_000), (10_000, 40_000) })
         {

@@ -12,7 +12,7 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     // All 400 images are looked at, so the person's word is all that counts.
-    private const string Clicks = "400";
+    private const string Clicks = "1600";
 
     [Fact]
     public async Task Audit_OfAReleasedGenerator_TakesTheNameAwayWhenThePersonSeesMore()
@@ -53,7 +53,10 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(
             File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Path.Combine(folder, "audited.safetensors")));
         Assert.Equal(0, Atu.Run("verify", Path.Combine(folder, "run.json")).ExitCode);
-        Assert.Contains("nothing has changed", Atu.Run("govern", policy, "--out", house.At("out"), "--no-train").Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing has changed",
+            Atu.Run("govern", policy, "--out", house.At("out"), "--no-train").Errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,7 +83,8 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(File.Exists(Path.Combine(otherFolder, "other.safetensors")));
         var text = await File.ReadAllTextAsync(Path.Combine(folder, "audit.json"));
         await File.WriteAllTextAsync(
-            Path.Combine(folder, "audit.json"), text.Replace("\"person\":\"Ada\"", "\"person\":\"Eve\"", StringComparison.Ordinal));
+            Path.Combine(folder, "audit.json"),
+            text.Replace("\"person\":\"Ada\"", "\"person\":\"Eve\"", StringComparison.Ordinal));
         Assert.Contains("edited or damaged", Judge(policy, folder).Errors, StringComparison.Ordinal);
         Assert.Equal(1, Atu.Run("verify", Path.Combine(folder, "run.json")).ExitCode);
     }
@@ -117,6 +121,37 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("add --reuse", server.Finish().Errors, StringComparison.Ordinal);
     }
 
+    // A real browser: what is only for training is not there, every key goes on, and the answers are found again.
+    [Fact]
+    public async Task Audit_PageByKeyboard_AsksAndKeepsAnswers()
+    {
+        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        var (_, folder) = Govern("seen", "\"maxRate\": 0.9", "--no-train", expected: 0);
+        using var atu = Atu.Start("label", "--audit", folder, "--by", "Ada", "--clicks", "50", "--threads", "1");
+        await using var chromium = await HeadlessChromium.StartAsync();
+        await chromium.AppearAsync(1000, "light");
+        await chromium.GoAsync(await atu.FirstLine);
+
+        Assert.Equal(
+            "none", (await chromium.ValueAsync("getComputedStyle(document.getElementById('train')).display")).GetString());
+        Assert.Contains("If you cannot tell, mark the image", await chromium.TextAsync(".auditing"), StringComparison.Ordinal);
+        Assert.Equal("90 of 90 images have no answer yet.", await chromium.TextAsync("#advice"));
+        await chromium.PressAsync(" ", "t", "r");
+        await chromium.UntilAsync("document.getElementById('advice').textContent.startsWith('78 of 90')");
+        for (var page = 0; page < 7; page++)
+            await chromium.PressAsync("PageDown", "r");
+        await chromium.UntilAsync("document.getElementById('advice').textContent === 'Every image has an answer. Press Done.'");
+        await chromium.UntilAsync("document.getElementById('done').classList.contains('strong')");
+        Assert.Empty(chromium.Complaints);
+        await chromium.ClickAsync("#done");
+
+        var (exitCode, output, errors) = atu.Finish();
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("90 of 90 images have an answer", output, StringComparison.Ordinal);
+        Assert.Equal(1, Sheet(folder).Items.Count(item => item.Shows is true));
+        Assert.True(Sheet(folder).Items[0].Shows);
+    }
+
     private (string Policy, string Folder) Govern(string name, string limits, string option, int expected)
     {
         var policy = house.Policy(name, limits);
@@ -142,7 +177,8 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(404, (int)(await client.GetAsync("images/440.png")).StatusCode);
         var sheet = Sheet(folder);
         using var answered = await client.PostAsJsonAsync(
-            "labels", new { changes = Enumerable.Range(0, 440).Select(place => new { image = place, shows = shows(sheet, place) }) });
+            "labels",
+            new { changes = Enumerable.Range(0, 440).Select(place => new { image = place, shows = shows(sheet, place) }) });
         Assert.True(answered.IsSuccessStatusCode, await answered.Content.ReadAsStringAsync());
         using var done = await client.PostAsJsonAsync("done", new { });
         var (exitCode, output, errors) = atu.Finish();

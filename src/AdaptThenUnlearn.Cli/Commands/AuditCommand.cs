@@ -7,7 +7,6 @@ using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Labelling;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -81,8 +80,8 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         if (positives.Count < HumanAudit.FewestChecks)
             throw new LabelException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the auditor sees '{feature.Name}' in {positives.Count} of {policy.Evaluation.Samples} other images of the original, "
-                    + $"and {HumanAudit.FewestChecks} known positives are needed to see whether a person looks: raise "
+                $"the auditor sees '{feature.Name}' in {positives.Count} of {policy.Evaluation.Samples} other images of the "
+                    + $"original, and {HumanAudit.FewestChecks} known positives are needed to see whether a person looks: raise "
                     + $"evaluation.samples; a generator that hardly makes the feature cannot be audited"));
         var order = draw.Draw(scored.Count, hits, near, positives.Count);
         var drawn = scores.Pictures(generator, images, order.Where(item => item.Stratum is not null).Select(item => item.Number));
@@ -122,26 +121,28 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
             if (scored.Take((int)look.Samples).Count(image => image.Shows) is var seen && seen != look.Hits)
                 throw new LabelException(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the auditor sees '{reading.Feature}' in {seen} of {look.Samples} images here, and the run counted {look.Hits}: "
-                        + $"these are not quite the images that were judged; audit on the machine that measured, with the same "
-                        + $"--device and --threads"));
+                    $"the auditor sees '{reading.Feature}' in {seen} of {look.Samples} images here, and the run counted "
+                        + $"{look.Hits}: these are not quite the images that were judged; audit on the machine that "
+                        + $"measured, with the same --device and --threads"));
     }
 
     private static AuditSheet Begin(AuditRequest request, AuditSheet sheet) => request.Person is null
         ? throw new BadArgumentException("an audit says who looked; give your name with --by")
-        : AuditSheet.FindProblemOfPerson(request.Person) is { } problem ? throw new BadArgumentException($"--by: {problem}") : sheet;
+        : AuditSheet.FindProblemOfPerson(request.Person) is { } problem
+            ? throw new BadArgumentException($"--by: {problem}")
+            : sheet;
 
     private static AuditSheet Continue(
         string path, AuditRequest request, AuditSheet earlier, IReadOnlyList<AuditItem> items, int clicks)
     {
         if (request.Person is { } person && person != earlier.Person)
             throw new LabelException(
-                $"{path}: {earlier.Person} began this audit; continue it as {earlier.Person}, or move the file away to begin another");
+                $"{path}: {earlier.Person} began this audit; go on as {earlier.Person}, or move the file away to begin another");
         if (clicks != earlier.Clicks)
             throw new LabelException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{path}: this audit has {earlier.Clicks} clicks, which were fixed when it began; leave --clicks out, or move the file "
-                    + $"away to begin another"));
+                $"{path}: this audit has {earlier.Clicks} clicks, which were fixed when it began; leave --clicks out, or move "
+                    + $"the file away to begin another"));
         return earlier.Items.Select(item => item with { Shows = null }).SequenceEqual(items)
             ? earlier
             : throw new LabelException(
@@ -165,8 +166,8 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         var best = draw.BestBound(look, looks, confidence);
         terminal.WriteStatus(string.Create(
             CultureInfo.InvariantCulture,
-            $"{draw.Clicks} images to look at, and known positives among them. If you mark what the auditor marked and no more, the "
-                + $"rate is at most {ReadingText.Percent(best)}; the limit is {ReadingText.Percent(limit)}"
+            $"{draw.Clicks} images to look at, and known positives among them. If you mark what the auditor marked and no more, "
+                + $"the rate is at most {ReadingText.Percent(best)}; the limit is {ReadingText.Percent(limit)}"
                 + $"{(best > limit ? ", which this audit cannot show to be met: give more --clicks, or unlearn longer" : "")}"));
     }
 
@@ -176,8 +177,8 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
         terminal.WriteStatus(
-            $"open {server.Address} in a browser on this machine. Every answer is saved at once; Done on the page, or Ctrl-C, ends "
-            + "the command, and the same command continues");
+            $"open {server.Address} in a browser on this machine. Every answer is saved at once; Done on the page, or Ctrl-C, "
+            + "ends the command, and the same command continues");
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 

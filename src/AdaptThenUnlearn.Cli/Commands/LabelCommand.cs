@@ -108,7 +108,8 @@ public sealed partial class LabelCommand(Terminal terminal)
             return Audit(parsed, run, cancel);
         if (parsed.GetValue(_by) is not null || parsed.GetValue(_clicks) is not null)
             throw new BadArgumentException("--by and --clicks are for --audit; name the run with it");
-        if (!_generator.IsGiven(parsed) || parsed.GetValue(_feature) is not { } feature || parsed.GetValue(_out) is not { } output)
+        if (!_generator.IsGiven(parsed) || parsed.GetValue(_feature) is not { } feature
+            || parsed.GetValue(_out) is not { } output)
             throw new BadArgumentException(
                 "give the generator's CHECKPOINT, --feature and --out to train a classifier, or --audit to audit a run");
         if (!NamePattern().IsMatch(feature) || feature == Other)

@@ -7,7 +7,8 @@ using AdaptThenUnlearn.Torch.Labelling;
 namespace AdaptThenUnlearn.Cli.Labelling;
 
 /// <summary>
-/// Answers the requests of the page in an audit. The page learns nothing of an image but its place and its picture: no stratum, no
+/// Answers the requests of the page in an audit. The page learns nothing of an image but its place and its picture: no
+/// stratum, no
 /// score, no answer of the auditor, and not which images are known positives.
 /// </summary>
 /// <param name="session">The pictures and answers; stays the caller's.</param>

@@ -7,7 +7,6 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -42,7 +41,9 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
             throw NotJudged("the policy has changed since the run");
         var verification = Verification.VerifyRun(folder, earlier, vocabulary, today, cancel);
         if (read.Select(audit => InputRoles.Audit(audit.File.Sheet.Feature))
-            .Aggregate((IEnumerable<string>)verification.Problems, (rest, role) => rest.Intersect(verification.ProblemsWithout(role)))
+            .Aggregate(
+                (IEnumerable<string>)verification.Problems,
+                (rest, role) => rest.Intersect(verification.ProblemsWithout(role)))
             .FirstOrDefault() is { } problem)
             throw NotJudged(problem);
 
@@ -57,8 +58,8 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
             "audit",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"the readings of {earlier.Times.Finished.UtcDateTime:u} were judged again with {audits.Count} audit(s); nothing was "
-                    + $"measured again"));
+                $"the readings of {earlier.Times.Finished.UtcDateTime:u} were judged again with {audits.Count} audit(s); nothing "
+                    + $"was measured again"));
         record = record with
         {
             Verdict = verdict,
@@ -66,6 +67,9 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
             Times = record.Times with { Finished = now },
             Remarks = [.. (record.Remarks ?? []).Where(other => other.About != remark.About), remark],
         };
+        // An attestation is of the earlier verdict.
+        foreach (var stale in new[] { RunRecord.SignedFileName, RunRecord.StatementFileName })
+            File.Delete(Path.Combine(folder, stale));
         RunReports.Write(folder, record);
         RunRecordFile.Write(Path.Combine(folder, RunRecord.FileName), record);
         return record;
@@ -82,7 +86,8 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
         var written = !outcome.IsPass() ? [Reject(record, judged, outcome)]
             : record.Training is null ? ReleaseOriginal()
             : [ReleaseTrained(record, judged)];
-        foreach (var old in record.Outputs.Where(IsOfGenerator).Select(output => output.Path).Except(written.Select(file => file.Path)))
+        var former = record.Outputs.Where(IsOfGenerator).Select(output => output.Path);
+        foreach (var old in former.Except(written.Select(file => file.Path)))
             File.Delete(Path.Combine(folder, old));
         return [.. written, .. others];
     }

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>What an auditor makes of images, for a person's audit: the scores that divide them, and the pictures to look at.</summary>
+/// <summary>What an auditor makes of images, for a person's audit: the scores that divide them, and the pictures to look
+/// at.</summary>
 /// <param name="rule">By which classifier, and from when on, an image shows the feature.</param>
 /// <param name="progress">Receives the number of images so far.</param>
 /// <param name="cancel">Ends the work between two batches.</param>

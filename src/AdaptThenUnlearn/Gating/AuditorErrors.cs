@@ -36,6 +36,10 @@ internal sealed record AuditorErrors(
         (evaluation.AuditorErrors, reading.Detection) switch
         {
             (EvaluationOptions.IgnoreErrors, _) => new(null, null, ""),
+            (EvaluationOptions.AuditErrors, _) => new(
+                null, null, "",
+                "nobody has audited the images, and the policy asks for it (evaluation.auditorErrors is 'audit'): look at them "
+                    + "with `atu label --audit`, and judge with `atu govern --audit`"),
             (EvaluationOptions.ReportErrors, { With: > 0 } known) =>
                 new(
                     null, ErrorCorrection.Uncorrected,

@@ -63,7 +63,7 @@ public static class Gate
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
-        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null)
+        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(OfOriginal(policy.Evaluation), feature, before, after: null)
             .Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
     /// <summary>
@@ -79,12 +79,17 @@ public static class Gate
         if (feature.MaxRate is { } largest)
             yield return MaxRate(evaluation, feature, largest, before, after);
         var hadNothingToUnlearn = feature.MaxRate is { } limit
-            && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
+            && MaxRate(after is null ? evaluation : OfOriginal(evaluation), feature, limit, before, after: null).State
+                is FindingState.Passed;
         if (feature.MinUnlearned is { } smallest)
             yield return hadNothingToUnlearn
                 ? new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, smallest).NotApplicable(NothingToUnlearn)
                 : MinUnlearned(evaluation, feature, smallest, before, after);
     }
+
+    // Nobody audits the original: whether it has something to unlearn is decided by what is known of the auditor.
+    private static EvaluationOptions OfOriginal(EvaluationOptions evaluation) =>
+        evaluation.AuditorErrors is EvaluationOptions.AuditErrors ? evaluation with { AuditorErrors = null } : evaluation;
 
     private static Finding MaxRate(
         EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
@@ -103,8 +108,9 @@ public static class Gate
                     string.Create(
                         CultureInfo.InvariantCulture,
                         $"{audit.Person} marked {audit.Shown} of {audit.Sampled} images, drawn from the {last.Samples} by the "
-                            + $"auditor's score and shown without it; upper bound at {ReadingText.Percent(evaluation.Confidence)} "
-                            + $"confidence, whatever the auditor misses; {audit.Words(evaluation.Confidence)}"),
+                            + $"auditor's score and shown without it; upper bound at "
+                            + $"{ReadingText.Percent(evaluation.Confidence)} confidence, whatever the auditor misses; "
+                            + $"{audit.Words(evaluation.Confidence)}"),
                     ErrorCorrection.Audited);
 
         var errors = AuditorErrors.Create(evaluation, reading);

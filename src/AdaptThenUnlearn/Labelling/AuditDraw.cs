@@ -4,10 +4,13 @@ using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Labelling;
 
-/// <summary>Draws the images that a person audits. Pure: the same generator, feature and number of images give the same draw.</summary>
+/// <summary>Draws the images that a person audits. Pure: the same generator, feature and number of images give the same
+/// draw.</summary>
 /// <remarks>
-/// No seed can be chosen, so nobody can try draws until one looks good. Lots are SHA-256 digests of the generator's digest, the feature
-/// and the image's number. Of each stratum the images with the smallest lots are drawn: a simple random sample without replacement.
+/// No seed can be chosen, so nobody can try draws until one looks good. Lots are SHA-256 digests of the generator's digest,
+/// the feature
+/// and the image's number. Of each stratum the images with the smallest lots are drawn: a simple random sample without
+/// replacement.
 /// </remarks>
 /// <param name="Artifact">SHA-256 of the generator that was measured.</param>
 /// <param name="Feature">Name of the feature.</param>
@@ -17,8 +20,8 @@ public sealed record AuditDraw(string Artifact, string Feature, int Clicks)
     /// <summary>Known positives that are mixed among the images, where there are as many.</summary>
     public const int Checks = 40;
 
-    private const int HitsOneIn = 2;
-    private const int NearOneIn = 5;
+    private const int HitsOneIn = 4;
+    private const int NearOneIn = 10;
 
     /// <summary>How many images make the stratum of the highest scores: it is looked at as a whole.</summary>
     /// <param name="others">Images in which the auditor did not see the feature.</param>

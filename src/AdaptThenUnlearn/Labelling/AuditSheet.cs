@@ -66,10 +66,14 @@ public sealed record AuditSheet(
     public AuditSheet WithAnswers(IReadOnlyDictionary<int, bool?> changes, DateTimeOffset now) => this with
     {
         Changed = now,
-        Items = [.. Items.Select((item, place) => changes.TryGetValue(place, out var shows) ? item with { Shows = shows } : item)],
+        Items =
+        [
+            .. Items.Select((item, place) => changes.TryGetValue(place, out var shows) ? item with { Shows = shows } : item),
+        ],
     };
 
-    /// <summary>Why the sheet is not one that <c>atu label --audit</c> wrote, without a full stop; null where it may be.</summary>
+    /// <summary>Why the sheet is not one that <c>atu label --audit</c> wrote, without a full stop; null where it may
+    /// be.</summary>
     public string? FindProblem()
     {
         if (SchemaVersion != CurrentSchemaVersion)

@@ -2,8 +2,10 @@ namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>Exact confidence bounds of how many of N images are of a kind, from m of them drawn without replacement.</summary>
 /// <remarks>
-/// The count in the sample is hypergeometric, and a bound is the last number of images that a one-sided exact test does not reject
-/// (Buonaccorsi 1987, "A note on confidence intervals for proportions in finite populations", The American Statistician 41(3)). It is
+/// The count in the sample is hypergeometric, and a bound is the last number of images that a one-sided exact test does not
+/// reject
+/// (Buonaccorsi 1987, "A note on confidence intervals for proportions in finite populations", The American Statistician
+/// 41(3)). It is
 /// the counterpart of <see cref="ClopperPearson"/> for a finite population, and holds with at least its confidence.
 /// </remarks>
 public static class FinitePopulation

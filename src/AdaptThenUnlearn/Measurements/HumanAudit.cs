@@ -7,14 +7,18 @@ namespace AdaptThenUnlearn.Measurements;
 /// answers.</summary>
 /// <remarks>
 /// <para>
-/// The n images are divided into strata by the auditor's score, and each stratum is sampled at random. No answer of the auditor is
-/// believed: it only says where to look. Four steps lead to the upper bound of the rate, and share the probability of an error, 1 −
+/// The n images are divided into strata by the auditor's score, and each stratum is sampled at random. No answer of the
+/// auditor is
+/// believed: it only says where to look. Four steps lead to the upper bound of the rate, and share the probability of an
+/// error, 1 −
 /// confidence:
 /// </para>
 /// <list type="number">
-/// <item>How many images of a stratum the person would mark: <see cref="FinitePopulation.UpperBound"/>. A stratum that was looked at
+/// <item>How many images of a stratum the person would mark: <see cref="FinitePopulation.UpperBound"/>. A stratum that was
+/// looked at
 /// as a whole is known. Half of the probability is divided among the others.</item>
-/// <item>Their sum over the strata, of n: the design-weighted bound for the images (Cochran 1977, "Sampling Techniques", 5A).</item>
+/// <item>Their sum over the strata, of n: the design-weighted bound for the images (Cochran 1977, "Sampling Techniques",
+/// 5A).</item>
 /// <item>From n images to the generator: <see cref="ClopperPearson.UpperBound"/>, over all looks. A quarter of the
 /// probability.</item>
 /// <item>What the person misses: divided by the lower bound of how many known positives the person found, Rogan and Gladen's
@@ -64,20 +68,24 @@ public sealed record HumanAudit(
     [JsonIgnore]
     public double Rate => Images == 0 ? 0 : Strata.Sum(stratum => stratum.Estimate) / Images;
 
-    /// <summary>Why nothing can be concluded from the audit, in a sentence without a full stop; null where something can.</summary>
+    /// <summary>Why nothing can be concluded from the audit, in a sentence without a full stop; null where something
+    /// can.</summary>
     /// <param name="look">The counts that the audit is of.</param>
     public string? WhyUseless(Look look)
     {
         if (Images != look.Samples || Strata.FirstOrDefault(stratum => stratum.Name == AuditStratum.Hits)?.Size != look.Hits)
             return Invariant(
-                $"the audit is of {Images} images, and other ones were measured ({look.Hits} hits in {look.Samples}); begin a new audit");
+                $"the audit is of {Images} images, and other ones were measured ({look.Hits} hits in {look.Samples}): ")
+                + "begin a new audit";
         if (Strata.FirstOrDefault(stratum => stratum is { Size: > 0, Sampled: 0 }) is { } unseen)
-            return Invariant($"the person looked at none of the {unseen.Size} images of the stratum '{unseen.Name}'; begin a new audit");
+            return Invariant($"the person looked at none of the {unseen.Size} images of the stratum '{unseen.Name}': ")
+                + "begin a new audit";
         if (Sampled < Math.Min(FewestImages, Images))
-            return Invariant($"the person looked at {Sampled} images, and {FewestImages} are the fewest that count; begin an audit of more");
+            return Invariant($"the person looked at {Sampled} images, and {FewestImages} are the fewest that count: ")
+                + "begin an audit of more";
         if (Checks < FewestChecks)
             return Invariant(
-                $"{Checks} known positives were among the images, and {FewestChecks} are the fewest that show whether a person looks");
+                $"{Checks} known positives were among the images, and {FewestChecks} are the fewest that show who looks");
         return ChecksMissed * OneInMissed > Checks
             ? Invariant($"{Person} did not mark {ChecksMissed} of {Checks} images that are known to show the feature; ")
                 + "let somebody look again, or look at the images that the annotator finds"
@@ -128,7 +136,8 @@ public sealed record HumanAudit(
         return $"{missed}; {auditor}";
     }
 
-    private double ConfidenceOfStratum(double risk) => 1 - risk / Math.Max(1, Strata.Count(stratum => stratum.Sampled < stratum.Size));
+    private double ConfidenceOfStratum(double risk) =>
+        1 - risk / Math.Max(1, Strata.Count(stratum => stratum.Sampled < stratum.Size));
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

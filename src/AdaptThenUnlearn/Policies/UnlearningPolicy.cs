@@ -497,7 +497,8 @@ public sealed record QualityOptions(
 /// <param name="AuditorErrors">
 /// What the auditor's known errors do to a feature's rate. <c>correct</c>: the upper bound is one of the true rate, and a rate
 /// whose auditor was never tried is not measured. <c>report</c>: the bound is of what the auditor sees, and the report says so.
-/// <c>ignore</c>: the same without a word. When absent, <c>correct</c> where the auditor was tried, and <c>report</c> elsewhere.
+/// <c>ignore</c>: the same without a word. <c>audit</c>: only what a person saw counts, and a rate that nobody audited is not
+/// measured. When absent, <c>correct</c> where the auditor was tried, and <c>report</c> elsewhere.
 /// </param>
 public sealed record EvaluationOptions(
     [Within(100, 10_000_000)] int Samples,
@@ -524,12 +525,15 @@ public sealed record EvaluationOptions(
     /// <summary>The auditor's errors are neither counted nor told.</summary>
     public const string IgnoreErrors = "ignore";
 
+    /// <summary>Only a person's audit counts; a rate that nobody audited is not measured.</summary>
+    public const string AuditErrors = "audit";
+
     /// <summary>Whether the auditor's errors are counted into a feature's rate where they are known.</summary>
     [JsonIgnore]
     public bool CorrectsErrors => AuditorErrors is null or CorrectErrors;
 
     /// <summary>The values of <see cref="AuditorErrors"/>.</summary>
-    internal static IReadOnlyList<string> AuditorErrorsNames { get; } = [CorrectErrors, ReportErrors, IgnoreErrors];
+    internal static IReadOnlyList<string> AuditorErrorsNames { get; } = [CorrectErrors, ReportErrors, IgnoreErrors, AuditErrors];
 
     /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before they are measured, as in a picture file.</summary>
     public const string EightBit = "8-bit";

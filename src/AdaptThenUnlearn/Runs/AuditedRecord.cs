@@ -32,7 +32,10 @@ public static class AuditedRecord
         var judged = record.After ?? record.Before;
         var audited = judged with
         {
-            Features = [.. judged.Features.Select(reading => reading.Feature == sheet.Feature ? reading with { Audit = audit } : reading)],
+            Features =
+            [
+                .. judged.Features.Select(reading => reading.Feature == sheet.Feature ? reading with { Audit = audit } : reading),
+            ],
         };
         var role = InputRoles.Audit(sheet.Feature);
         return record with
@@ -92,14 +95,15 @@ public static class AuditedRecord
             _ when reading is null => $"it is of the feature '{sheet.Feature}', which the run did not measure",
             _ when sheet.Artifact != judged.GeneratorSha256 =>
                 $"it is of another generator (SHA-256 {sheet.Artifact}) than the run judged ({judged.GeneratorSha256})",
-            _ when sheet.Original != record.Before.GeneratorSha256 => "its known positives are of another generator than the original",
+            _ when sheet.Original != record.Before.GeneratorSha256 =>
+                "its known positives are of another generator than the original",
             _ when (sheet.Auditor, sheet.Class) != (reading.Classifier, reading.Class) =>
                 $"its strata are by '{sheet.Auditor}', and the run's auditor is '{reading.Classifier}'",
             _ when sheet.EvaluationSeed != judged.Seed || sheet.Images != reading.Looks[^1].Samples
                 || sheet.Hits.Count != reading.Looks[^1].Hits => FormattableString.Invariant(
-                    $"it is of {sheet.Images} images of seed {sheet.EvaluationSeed} with {sheet.Hits.Count} hits, and the run measured ")
+                    $"it is of {sheet.Images} images of seed {sheet.EvaluationSeed} with {sheet.Hits.Count} hits, ")
                     + FormattableString.Invariant(
-                        $"{reading.Looks[^1].Samples} of seed {judged.Seed} with {reading.Looks[^1].Hits}"),
+                        $"and the run measured {reading.Looks[^1].Samples} of seed {judged.Seed} with {reading.Looks[^1].Hits}"),
             _ => null,
         };
     }

@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Labelling;
@@ -19,28 +20,28 @@ public sealed class AuditSheetTests : IDisposable
     {
         var small = Rest(100);
 
-        Assert.Equal(80, small.Count);
-        Assert.Equal(80, small.Distinct().Count());
-        Assert.Subset(Rest(300).Concat(Enumerable.Range(20, 60)).ToHashSet(), small.ToHashSet());
+        Assert.Equal(90, small.Count);
+        Assert.Equal(90, small.Distinct().Count());
+        Assert.Subset(Rest(300).Concat(Enumerable.Range(20, 30)).ToHashSet(), small.ToHashSet());
         Assert.NotEqual(small.Order(), small);
 
         static List<int> Rest(int clicks) =>
-            [.. new AuditDraw("a", "f", clicks).Draw(10_000, [], [.. Enumerable.Range(20, clicks / 5)], checks: 0)
+            [.. new AuditDraw("a", "f", clicks).Draw(10_000, [], [.. Enumerable.Range(20, clicks / 10)], checks: 0)
                 .Where(item => item.Stratum == AuditStratum.Rest).Select(item => item.Number)];
     }
 
-    // Each image of the rest is drawn as often as any other: 400 of 1,000 for each of 500 generators, within five standard errors.
+    // Each image of the rest is drawn as often as any other: 45 of 95, for each of 500 generators, within five standard errors.
     [Fact]
     public void Draw_ManyGenerators_IsARandomSample()
     {
         var drawn = new int[100];
         for (var generator = 0; generator < 500; generator++)
             foreach (var (stratum, number) in new AuditDraw($"{generator}", "f", 50).Draw(
-                100, [], [.. Enumerable.Range(0, 10)], checks: 0))
+                100, [], [.. Enumerable.Range(0, 5)], checks: 0))
                 drawn[number] += stratum == AuditStratum.Rest ? 1 : 0;
 
-        var expected = 500 * 40 / 90.0;
-        Assert.All(drawn[10..], count => Assert.InRange(count, expected - 56, expected + 56));
+        var expected = 500 * 45 / 95.0;
+        Assert.All(drawn[5..], count => Assert.InRange(count, expected - 56, expected + 56));
     }
 
     [Fact]
@@ -86,7 +87,9 @@ public sealed class AuditSheetTests : IDisposable
         AuditSheetFile.Write(File, sheet with { Items = [.. sheet.Items.Skip(1)] });
 
         Assert.Contains(
-            "not those that are drawn", Assert.Throws<LabelException>(() => AuditSheetFile.Read(File)).Message, StringComparison.Ordinal);
+            "not those that are drawn",
+            Assert.Throws<LabelException>(() => AuditSheetFile.Read(File)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -116,6 +119,28 @@ public sealed class AuditSheetTests : IDisposable
     public void Add_TooFewClicksForTheLimit_Fails() =>
         Assert.Equal(FindingState.Failed, Judge(Sheet(Records.After, shows: 0, clicks: 100)).State);
 
+    // A policy can ask that a person looks: without an audit nothing is released, and whether to train is decided all the same.
+    [Fact]
+    public void Judge_PolicyAsksForAnAudit_MeasuresNothingWithoutOne()
+    {
+        var asking = Records.Policy with
+        {
+            Evaluation = Records.Policy.Evaluation with { AuditorErrors = EvaluationOptions.AuditErrors },
+        };
+        var audited = AuditedRecord.Add(
+            Records.Run(), Sheet(Records.After, shows: 0, clicks: 2000), "audit.json", new string('d', 64)).After;
+
+        var without = Gate.Judge(asking, Records.Before, Records.After, Records.Today);
+        var with = Gate.Judge(asking, Records.Before, audited, Records.Today);
+
+        Assert.All(without.Findings.Take(2), finding => Assert.Equal(FindingState.NotMeasured, finding.State));
+        Assert.Contains("nobody has audited the images", without.Findings[0].Explanation, StringComparison.Ordinal);
+        Assert.False(without.Passed);
+        Assert.Equal(FindingState.Passed, with.Findings[0].State);
+        Assert.NotEmpty(Gate.ViolatedFeatures(asking, Records.Before));
+        Assert.Empty(Gate.ViolatedFeatures(asking, Records.Measured("a", 0, 30, 1000)));
+    }
+
     [Fact]
     public void Add_OfAnotherRun_SaysWhatDiffers()
     {
@@ -144,11 +169,13 @@ public sealed class AuditSheetTests : IDisposable
 
         var forged = run.After!.Features[0].Audit! with { ChecksMissed = 1 };
         Assert.Contains("the audit digit-8 has other counts than its file", Problems(Judged(WithAudit(run, forged))));
-        Assert.Contains("the audit digit-8 is not one recorded input", Problems(Judged(WithAudit(run, forged with { Sha256 = "d" }))));
+        Assert.Contains(
+            "the audit digit-8 is not one recorded input", Problems(Judged(WithAudit(run, forged with { Sha256 = "d" }))));
         Assert.Contains(
             "the audit digit-8 is a recorded input, and the readings do not hold it", Problems(Judged(WithAudit(run, null))));
         System.IO.File.AppendAllText(File, " ");
-        Assert.Contains(Problems(run), problem => problem.StartsWith("audit digit-8 audit.json has changed", StringComparison.Ordinal));
+        Assert.Contains(
+            Problems(run), problem => problem.StartsWith("audit digit-8 audit.json has changed", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -161,7 +188,8 @@ public sealed class AuditSheetTests : IDisposable
 
         RunRecordFile.Write(path, WithAudit(run, run.After!.Features[0].Audit! with { Person = "<script>" }));
 
-        Assert.Contains("audit", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "audit", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(path)).Message, StringComparison.Ordinal);
     }
 
     private IEnumerable<string> Problems(RunRecord run) => Verification.VerifyRun(_folder, run, Records.Vocabulary, Records.Today)

@@ -14,9 +14,11 @@ public sealed class HumanAuditTests
     [InlineData(0, 0, 7, 0.95)]
     [InlineData(7, 7, 7, 0.95)]
     [InlineData(12, 40, 60, 0.99)]
-    public void UpperBound_SmallPopulation_IsTheLastOneThatAnExactTestDoesNotReject(int found, int sampled, int size, double confidence)
+    public void UpperBound_SmallPopulation_IsTheLastOneThatAnExactTestDoesNotReject(
+        int found, int sampled, int size, double confidence)
     {
-        var expected = Enumerable.Range(found, size - sampled + 1).Last(kind => AtMost(found, sampled, kind, size) > 1 - confidence);
+        var expected = Enumerable.Range(found, size - sampled + 1)
+            .Last(kind => AtMost(found, sampled, kind, size) > 1 - confidence);
 
         Assert.Equal(expected, FinitePopulation.UpperBound(found, sampled, size, confidence));
         Assert.Equal(size - expected, FinitePopulation.LowerBound(sampled - found, sampled, size, confidence));
@@ -54,7 +56,8 @@ public sealed class HumanAuditTests
     {
         var audit = Audit(hits: (100, 50, 0), rest: (900, 300, 0));
 
-        var marked = FinitePopulation.UpperBound(0, 50, 100, 1 - 0.05 / 4) + FinitePopulation.UpperBound(0, 300, 900, 1 - 0.05 / 4);
+        var marked = FinitePopulation.UpperBound(0, 50, 100, 1 - 0.05 / 4)
+            + FinitePopulation.UpperBound(0, 300, 900, 1 - 0.05 / 4);
         Assert.Equal(
             ClopperPearson.UpperBound(marked, 1000, 1 - 0.0125 / 4) / Math.Pow(0.0125, 1 / 40.0),
             audit.UpperBound(looks: 4, confidence: 0.95),
@@ -93,7 +96,9 @@ public sealed class HumanAuditTests
         Assert.Contains("other ones were measured", audit.WhyUseless(new Look(1000, 11)), StringComparison.Ordinal);
         Assert.Contains("other ones were measured", audit.WhyUseless(new Look(1001, 10)), StringComparison.Ordinal);
         Assert.Contains(
-            "none of the 990", Audit(hits: (10, 10, 1), rest: (990, 0, 0)).WhyUseless(new Look(1000, 10)), StringComparison.Ordinal);
+            "none of the 990",
+            Audit(hits: (10, 10, 1), rest: (990, 0, 0)).WhyUseless(new Look(1000, 10)),
+            StringComparison.Ordinal);
         Assert.Contains(
             "50 are the fewest",
             Audit(hits: (10, 10, 1), rest: (990, 39, 0)).WhyUseless(new Look(1000, 10)),
@@ -110,7 +115,8 @@ public sealed class HumanAuditTests
 
     private static double AtMost(int found, int sampled, int kind, int size) => (double)(Enumerable.Range(0, found + 1)
         .Select(count => Choose(kind, count) * Choose(size - kind, sampled - count))
-        .Aggregate(System.Numerics.BigInteger.Zero, (sum, term) => sum + term) * 1_000_000_000_000 / Choose(size, sampled)) / 1e12;
+        .Aggregate(System.Numerics.BigInteger.Zero, (sum, term) => sum + term)
+            * 1_000_000_000_000 / Choose(size, sampled)) / 1e12;
 
     private static System.Numerics.BigInteger Choose(int all, int chosen) => chosen < 0 || chosen > all
         ? 0
