@@ -3,7 +3,6 @@ using System.Text.Json;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
