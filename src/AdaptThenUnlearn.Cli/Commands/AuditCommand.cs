@@ -45,7 +45,8 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         var earlier = Path.Exists(target) ? AuditSheetFile.Read(target).Sheet : null;
 
         // Make the images that were judged, with the networks that were measured.
-        var device = Machine.Prepare(parsed, terminal, record.Environment.Threads);
+        // A batch is measured by one torch thread, whatever their number, except by programs: so the same bits are made again.
+        var device = Machine.Prepare(parsed, terminal, policy.ProgramRoles().Count == 0 ? 1 : record.Environment.Threads);
         using var held = FolderLock.Acquire(run.Folder, "`atu label`");
         var inputs = new InputFiles(policy, Path.Combine(run.Folder, record.PolicySource.File));
         inputs.Open(cancel);
