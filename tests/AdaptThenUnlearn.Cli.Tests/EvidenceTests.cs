@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -173,6 +174,39 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         var changed = Atu.Run([.. verify, Key("public.pem")]);
         Assert.Equal(1, changed.ExitCode);
         Assert.Contains("signed.safetensors is not the file that was signed", changed.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attest_EveryFormat_HoldsAsAFolderUntilAFileIsChanged()
+    {
+        var record = Record("every-format", "\"maxRate\": 0.9");
+        var folder = Path.GetDirectoryName(record)!;
+        WriteKeys("key.pem", "public.pem");
+        string[] verify = ["verify", record, "--attestation", folder, "--key", Key("public.pem")];
+        Assert.Equal(2, Atu.Run(verify).ExitCode);   // none is there yet
+        var formats = string.Join(',', AttestationFormats.All.Select(format => format.Name));
+        var (attested, output, errors) = Atu.Run("attest", record, "--format", formats, "--key", Key("key.pem"));
+        Assert.True(attested == 0, errors);
+        var written = AttestationFormats.All.Select(format => format.SignedFileName ?? format.UnsignedFileName!).ToList();
+        Assert.All(written, name => Assert.Contains(Path.Combine(folder, name), output, StringComparison.Ordinal));
+
+        var valid = Atu.Run(verify);
+
+        Assert.True(valid.ExitCode == 0, valid.Errors);
+        Assert.DoesNotContain("ATU3007", valid.Errors, StringComparison.Ordinal);
+        foreach (var name in new[] { "run.cdx.json", "MODEL_CARD.md" })
+        {
+            var path = Path.Combine(folder, name);
+            Assert.Contains(
+                "warning ATU3007: the attestation is unsigned", Atu.Run("verify", record, "--attestation", path).Errors,
+                StringComparison.Ordinal);
+            var text = File.ReadAllText(path);
+            File.WriteAllText(path, text.Replace("every-format", "every-f0rmat", StringComparison.Ordinal));
+            var changed = Atu.Run(verify);
+            Assert.Equal(1, changed.ExitCode);
+            Assert.Contains("does not say what the record gives today", changed.Errors, StringComparison.Ordinal);
+            File.WriteAllText(path, text);
+        }
     }
 
     [Theory]

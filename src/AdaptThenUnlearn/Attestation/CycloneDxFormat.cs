@@ -176,7 +176,7 @@ public sealed class CycloneDxFormat : IAttestationFormat
     {
         var metric = new JsonObject
         {
-            ["type"] = finding.Rule.Property,
+            ["type"] = RuleMetric.Name(finding.Rule),
             ["value"] = Number(finding.Observed!.Value),
             ["slice"] = finding.Rule.Subject ?? "images without the undesired features",
         };

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using AdaptThenUnlearn.Gating;
-using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.MarkdownText;
@@ -67,23 +66,25 @@ public sealed class ModelCardFormat : IAttestationFormat
             """);
         foreach (var finding in run.Verdict.Findings.Where(finding => finding.Observed is not null))
         {
+            var correction = finding.AuditorErrors is ErrorCorrection.Uncorrected ? " (uncorrected)" : "";
+            var title = RuleMetric.Describe(finding.Rule, run.Record);
             text.Append(CultureInfo.InvariantCulture, $"""
                   - task:
                       type: {Task}
                       name: Image generation
                     dataset:
                       type: {Quote(run.Record.Policy.Name)}
-                      name: {Quote(Images(run.Record, finding.Rule))}
+                      name: {Quote(RuleMetric.Images(finding.Rule, run.Record))}
                     metrics:
-                    - type: {finding.Rule.Property}
-                      name: {Quote(Title(finding))}
+                    - type: {RuleMetric.Name(finding.Rule)}
+                      name: {Quote(title)}
                       value: {Number(finding.Observed!.Value)}
 
                 """);
             if (finding.Judged is { } bound && bound != finding.Observed)
                 text.Append(CultureInfo.InvariantCulture, $"""
-                        - type: {finding.Rule.Property}-bound
-                          name: {Quote($"{Title(finding)}, unfavourable confidence bound, held against {FindingNumbers.Create(finding).Limit}")}
+                        - type: {RuleMetric.Name(finding.Rule)}-bound
+                          name: {Quote($"{title}, unfavourable confidence bound{correction}, held against {FindingNumbers.Create(finding).Limit}")}
                           value: {Number(bound)}
 
                     """);
@@ -104,8 +105,8 @@ public sealed class ModelCardFormat : IAttestationFormat
 
             ## Evaluation
 
-            An image generator, measured on {Images(record, RuleName.MaxFrechetDistance)} before its release. *Measured* is the point
-            estimate, *Judged* its unfavourable bound at {ReportText.Percent(record.Policy.Evaluation.Confidence)} confidence; a limit is met only if the bound is within it.
+            An image generator, measured before its release on its own images. *Measured* is the point estimate, *Judged* its
+            unfavourable bound at {ReportText.Percent(record.Policy.Evaluation.Confidence)} confidence; a limit is met only if the bound is within it.
 
 
             """);
@@ -156,27 +157,13 @@ public sealed class ModelCardFormat : IAttestationFormat
         text.Append(CultureInfo.InvariantCulture, $"""
             ## Provenance
 
-            Measured {ReportText.Period(run.Record.Times)} by {Escape(run.Record.Tool)}.{Owner(run.Record)} `atu verify {RunRecord.FileName} --readings` judges the recorded readings again.
+            Measured {ReportText.Period(run.Record.Times)} by {Code(run.Record.Tool)}.{Owner(run.Record)} `atu verify {RunRecord.FileName} --readings` judges the recorded readings again.
 
             {files}
             """);
 
         static string Owner(RunRecord record) =>
             record.Policy.Owner is { } owner ? $" The policy's owner is {Escape(owner)}." : "";
-    }
-
-    private static string Title(Finding finding) =>
-        finding.Rule.Subject is { } subject
-            ? $"{FindingNumbers.QuantityOf(finding.Rule)} of {subject}"
-            : FindingNumbers.QuantityOf(finding.Rule);
-
-    private static string Images(RunRecord record, RuleName rule)
-    {
-        var measured = record.After ?? record.Before;
-        var images = measured.Features.FirstOrDefault(feature => rule.IsOfFeature && feature.Feature == rule.Subject) is { Looks: [.., var last] }
-            ? last.Samples
-            : measured.Features.Select(feature => feature.Looks is [.., var looked] ? looked.Samples : 0).DefaultIfEmpty().Max();
-        return string.Create(CultureInfo.InvariantCulture, $"{images} generated images, latents of seed {measured.Seed}");
     }
 
     private static string Quote(string text) => JsonSerializer.Serialize(text, _quoted);

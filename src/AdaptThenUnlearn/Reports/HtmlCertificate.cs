@@ -37,7 +37,7 @@ internal static class HtmlCertificate
         .. Promised(record),
         .. Measured(record),
         Attacked(),
-        .. Excepted(record),
+        Excepted(record),
         .. Responsible(record),
         .. Verifying(record),
     ];
@@ -72,15 +72,17 @@ internal static class HtmlCertificate
     // Attempts to get a feature back out of the judged generator: no record has any yet.
     private static (string What, Phrase[] Value) Attacked() => ("Attacked", [Trusted("no attack is in this record")]);
 
-    private static IEnumerable<(string What, Phrase[] Value)> Excepted(RunRecord record)
+    // Who approved them, and why, stands beside the verdict on the same page.
+    private static (string What, Phrase[] Value) Excepted(RunRecord record)
     {
         var waived = record.Verdict.Findings.Where(finding => finding.Waiver is not null).ToList();
-        if (waived.Count == 0)
-            yield return ("Exceptions", [Trusted("none")]);
-        foreach (var finding in waived)
-            yield return ("Exception", [
-                Code(finding.Rule.ToString()), Trusted(" until "), Untrusted(finding.Waiver!.Expires), Trusted(", approved by "),
-                Untrusted(finding.Waiver.ApprovedBy), Trusted(": "), Untrusted(finding.Waiver.Reason)]);
+        return ("Exceptions", waived.Count == 0 ? [Trusted("none")] : [
+            .. waived.SelectMany((finding, index) => new[]
+            {
+                Trusted(index == 0 ? "" : ", "), Code(finding.Rule.ToString()), Trusted(" until "),
+                Untrusted(finding.Waiver!.Expires),
+            }),
+        ]);
     }
 
     // In full: a short commit or a link's text says nothing on paper.
@@ -90,25 +92,29 @@ internal static class HtmlCertificate
         var origin = record.Origin?.Clean() ?? new BuildOrigin();
         (string What, string? Value)[] known =
         [
-            ("Repository", origin.Repository), ("Branch or tag", origin.Ref), ("Commit", origin.Commit),
-            ("Pull request", origin.PullRequest?.ToString(InvariantCulture)), ("Build", origin.BuildUrl ?? origin.Host),
-            ("Started by", origin.Actor),
+            ("", origin.Repository), ("branch or tag ", origin.Ref), ("commit ", origin.Commit),
+            ("pull request ", origin.PullRequest?.ToString(InvariantCulture)), ("", origin.BuildUrl ?? origin.Host),
+            ("started by ", origin.Actor),
         ];
-        foreach (var (what, value) in known)
-        {
-            if (value is not null)
-                yield return (what, [Untrusted(value)]);
-        }
+        Phrase[] build =
+        [
+            .. known.Where(fact => fact.Value is not null).SelectMany((fact, index) => new[]
+            {
+                Trusted($"{(index == 0 ? "" : " · ")}{fact.What}"), Untrusted(fact.Value!),
+            }),
+        ];
+        if (build.Length > 0)
+            yield return ("Build", build);
     }
 
     // A generator that may not be released has no signature of its own.
     private static IEnumerable<(string What, Phrase[] Value)> Verifying(RunRecord record)
     {
         yield return ("Verify the record", [Code(RunReports.VerifyCommand)]);
-        yield return ("its attestations", [Code($"atu verify {RunRecord.FileName} --readings --attestation . --key public.pem")]);
+        yield return ("Its attestations", [Code($"atu verify {RunRecord.FileName} --readings --attestation . --key public.pem")]);
         if (record.Verdict.Outcome.IsPass()
             && record.Outputs.FirstOrDefault(output => output.Role == OutputRoles.Artifact) is { } artifact)
-            yield return ("its generator", [Code($"atu verify-model {artifact.Path} --signature model.sig --key public.pem")]);
+            yield return ("Its generator", [Code($"atu verify-model {artifact.Path} --signature model.sig --key public.pem")]);
     }
 
     private static string Count(Look look) => string.Create(InvariantCulture, $"{look.Hits} of {look.Samples} images");

@@ -74,6 +74,17 @@ public sealed class AttestationFormatContract : IDisposable
     }
 
     [Theory]
+    [InlineData("passed")]
+    [InlineData("waived")]
+    public void Write_Unsigned_IsTheGoldenFile(string run)
+    {
+        foreach (var format in AttestationFormats.All.Where(format => format.UnsignedFileName is not null))
+            Golden.Check(
+                $"{run}.{format.UnsignedFileName}", format.Write(Attested(run), key: null),
+                "AdaptThenUnlearn.Tests/Attestation/golden");
+    }
+
+    [Theory]
     [MemberData(nameof(Names))]
     public void Check_OfAnotherRun_IsRefused(string name)
     {

@@ -61,6 +61,24 @@ public sealed class ModelCardFormatTests
             card.Contains("## Exceptions", StringComparison.Ordinal));
     }
 
+    // Of 10,000 images at the one look, and 5,000 for the distance.
+    [Fact]
+    public void Metadata_Images_AreThoseOfEachMetric()
+    {
+        var model = ((YamlSequenceNode)Metadata(Write(Records.Named("passed")))["model-index"])[0];
+
+        Assert.Equal(
+            [
+                ("feature-rate", "10000 generated images, latents of seed 20"),
+                ("share-unlearned", "10000 generated images, latents of seed 20"),
+                ("frechet-distance", "5000 generated images, latents of seed 20"),
+                ("frechet-distance-increase", "5000 generated images, latents of seed 20"),
+                ("share-kept", "10000 generated images, latents of seed 20"),
+            ],
+            ((YamlSequenceNode)model["results"]).Select(
+                result => (Text(result["metrics"][0]["type"]), Text(result["dataset"]["name"]))));
+    }
+
     // A policy may come from anyone.
     [Theory]
     [InlineData("x\n---\nlicense: mit")]
