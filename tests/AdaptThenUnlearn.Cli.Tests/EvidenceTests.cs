@@ -187,6 +187,7 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         var formats = string.Join(',', AttestationFormats.All.Select(format => format.Name));
         var (attested, output, errors) = Atu.Run("attest", record, "--format", formats, "--key", Key("key.pem"));
         Assert.True(attested == 0, errors);
+        Assert.Equal(0, Atu.Run("attest", record).ExitCode);   // an unsigned statement beside the signed one
         var written = AttestationFormats.All.Select(format => format.SignedFileName ?? format.UnsignedFileName!).ToList();
         Assert.All(written, name => Assert.Contains(Path.Combine(folder, name), output, StringComparison.Ordinal));
 
@@ -200,6 +201,9 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
             Assert.Contains(
                 "warning ATU3007: the attestation is unsigned", Atu.Run("verify", record, "--attestation", path).Errors,
                 StringComparison.Ordinal);
+            var unsigned = Atu.Run("verify", record, "--attestation", path, "--key", Key("public.pem"));
+            Assert.Equal(1, unsigned.ExitCode);
+            Assert.Contains("no attestation is signed, and --key asks for a signature", unsigned.Errors, StringComparison.Ordinal);
             var text = File.ReadAllText(path);
             File.WriteAllText(path, text.Replace("every-format", "every-f0rmat", StringComparison.Ordinal));
             var changed = Atu.Run(verify);

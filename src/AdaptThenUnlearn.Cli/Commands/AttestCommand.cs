@@ -92,7 +92,7 @@ public sealed class AttestCommand(Terminal terminal)
         if (parsed.GetValue(_key) is null && formats.Find(format => format.UnsignedFileName is null) is { } signed)
             throw new BadArgumentException($"--format {signed.Name} is a signature; name the private key with --key");
         if (parsed.GetValue(_out) is not null && formats.Count > 1)
-            throw new BadArgumentException("--out takes the file of only one format; leave it out to write all beside the record");
+            throw new BadArgumentException("--out takes the file of only one format; leave it out to write all by the record");
         return formats;
     }
 

@@ -22,7 +22,8 @@ public static class VerifyCommand
         };
         var attestations = new Option<FileInfo[]>("--attestation")
         {
-            Description = "Attestation of the run, by atu attest, or a folder with them; each must say what the record gives today",
+            Description =
+                "Attestation of the run, by atu attest, or a folder with them; each must say what the record gives today",
         };
         var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestations, in PEM" };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
@@ -89,19 +90,29 @@ public static class VerifyCommand
             if (file.FindProblem(attested, key) is { } problem)
                 messages.Add(new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path));
 
+        // A key asks for a signature: where all that could be signed was taken away, nothing holds.
+        if (key is not null && !attestations.Exists(each => each.File.IsSigned))
+            messages.Add(new BuildMessage(
+                Severity.Error, GateCodes.Attestation, "no attestation is signed, and --key asks for a signature",
+                attestations[0].Path));
+
         // What a signed statement names is signed with it: the record, of which every unsigned file is made.
         if (!attestations.Exists(each => each.File.IsSigned && each.File.Format == AttestationFormats.Default))
             messages.AddRange(attestations.Where(each => !each.File.IsSigned).Select(each => new BuildMessage(
-                Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it", each.Path)));
+                Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it",
+                each.Path)));
         return messages;
     }
 
-    // A folder stands for the files that atu attest writes.
+    // A folder stands for the files that atu attest writes: of each format the signed one, or else the unsigned.
     private static IReadOnlyList<string> FindAttestations(string path)
     {
         if (!Directory.Exists(path))
             return [path];
-        var found = AttestationFormats.FileNames.Select(name => Path.Combine(path, name)).Where(File.Exists).ToList();
+        var found = AttestationFormats.All
+            .Select(format => new[] { format.SignedFileName, format.UnsignedFileName }.OfType<string>()
+                .Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists))
+            .OfType<string>().ToList();
         return found.Count > 0
             ? found
             : throw new BadArgumentException(

@@ -10,7 +10,11 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// </summary>
 public sealed class VerifyModelCommand(Terminal terminal)
 {
-    private readonly Argument<FileInfo> _model = new("MODEL") { Description = "The model: a file, or a folder with all of its files" };
+    private readonly Argument<FileInfo> _model = new("MODEL")
+    {
+        Description = "The model: a file, or a folder with all of its files",
+    };
+
     private readonly Option<FileInfo> _signature = new("--signature")
     {
         Description = "Its signature: a bundle of OpenSSF Model Signing 1.0, such as model.sig",
@@ -35,7 +39,8 @@ public sealed class VerifyModelCommand(Terminal terminal)
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("verify-model", "Check a model's files against their signature (OpenSSF Model Signing), offline")
+        var command = new Command(
+            "verify-model", "Check a model's files against their signature (OpenSSF Model Signing), offline")
         {
             _model, _signature, _key, _certificate, _more, Terminal.Json,
         };
@@ -47,7 +52,8 @@ public sealed class VerifyModelCommand(Terminal terminal)
     {
         var (key, certificate) = (parsed.GetValue(_key)?.FullName, parsed.GetValue(_certificate)?.FullName);
         if (key is null == certificate is null)
-            throw new BadArgumentException("name the signer: the public key with --key, or trusted certificates with --certificate");
+            throw new BadArgumentException(
+                "name the signer: a public key with --key, or trusted certificates with --certificate");
         var model = Path.TrimEndingDirectorySeparator(parsed.GetRequiredValue(_model).FullName);
         if (!File.Exists(model) && !Directory.Exists(model))
             throw new BadArgumentException($"{model} is not there; name the model's file or folder");
@@ -58,7 +64,11 @@ public sealed class VerifyModelCommand(Terminal terminal)
         var manifest = signer is null ? null : signature.OpenWith(signer, out problem);
         List<BuildMessage> problems = manifest is null
             ? [Error($"the signature {problem}", path)]
-            : [.. ModelFolder.FindProblems(model, path, manifest, parsed.GetValue(_more), cancel).Select(each => Error(each, model))];
+            :
+            [
+                .. ModelFolder.FindProblems(model, path, manifest, parsed.GetValue(_more), cancel)
+                    .Select(each => Error(each, model)),
+            ];
 
         problems.ForEach(terminal.WriteDiagnostic);
         var isValid = problems.Count == 0;

@@ -4,7 +4,10 @@ namespace AdaptThenUnlearn.Attestation;
 public static class AttestationFormats
 {
     /// <summary>All of them; the first is written where none is named.</summary>
-    public static IReadOnlyList<IAttestationFormat> All { get; } = [new InTotoFormat(), new ModelSigningFormat(), new CycloneDxFormat(), new ModelCardFormat()];
+    public static IReadOnlyList<IAttestationFormat> All { get; } =
+    [
+        new InTotoFormat(), new ModelSigningFormat(), new CycloneDxFormat(), new ModelCardFormat()
+    ];
 
     /// <summary>The format that is written where none is named.</summary>
     public static IAttestationFormat Default => All[0];

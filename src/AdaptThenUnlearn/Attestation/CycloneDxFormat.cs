@@ -11,14 +11,14 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Attestation;
 
 /// <summary>
-/// A bill of materials of the judged generator for tools that manage components: CycloneDX 1.7 with a model card, the files behind
-/// it, and each rule as a claim with its evidence.
+/// A bill of materials of the judged generator for tools that manage components: CycloneDX 1.7 with a model card, the files
+/// behind it, and each rule as a claim with its evidence.
 /// </summary>
 /// <remarks>
-/// By the <see href="https://cyclonedx.org/docs/1.7/json/">JSON reference</see>. Only what the record says is stated; what it does
-/// not say is left out. CycloneDX has no member for a count or for who measured, so these are properties with
-/// <see cref="Namespace"/>. Written without CycloneDX's library for .NET: this one room needs a tenth of it, and the core brings no
-/// package to whoever verifies a run.
+/// By the <see href="https://cyclonedx.org/docs/1.7/json/">JSON reference</see>. Only what the record says is stated; what it
+/// does not say is left out. CycloneDX has no member for a count or for who measured, so these are properties with
+/// <see cref="Namespace"/>. Written without CycloneDX's library for .NET: this one room needs a tenth of it, and the core brings
+/// no package to whoever verifies a run.
 /// </remarks>
 public sealed class CycloneDxFormat : IAttestationFormat
 {

@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Attestation;
 
-/// <summary>A kind of file that states a run for other tools: pure text from the run's record, and a key where it is signed.</summary>
+/// <summary>
+/// A kind of file that states a run for other tools: pure text from the run's record, and a key where it is signed.
+/// </summary>
 public interface IAttestationFormat
 {
     /// <summary>As <c>atu attest --format</c> names it.</summary>

@@ -18,7 +18,8 @@ public sealed class InTotoFormat : IAttestationFormat
 
     /// <inheritdoc/>
     public bool Recognizes(string text) =>
-        (text.Contains("\"payloadType\"", StringComparison.Ordinal) && !text.Contains(SigstoreBundle.Mark, StringComparison.Ordinal))
+        (text.Contains("\"payloadType\"", StringComparison.Ordinal)
+            && !text.Contains(SigstoreBundle.Mark, StringComparison.Ordinal))
         || TestResultStatement.TryParse(text, out _);
 
     /// <inheritdoc/>

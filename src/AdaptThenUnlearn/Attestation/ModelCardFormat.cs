@@ -10,8 +10,8 @@ using static AdaptThenUnlearn.Reports.MarkdownText;
 namespace AdaptThenUnlearn.Attestation;
 
 /// <summary>
-/// A model card as Hugging Face shows it: YAML metadata with results that its hub lists (<c>model-index</c>), then Markdown. Every
-/// figure in it is the record's; what the record does not know, such as a licence, is for its owner to add.
+/// A model card as Hugging Face shows it: YAML metadata with results that its hub lists (<c>model-index</c>), then Markdown.
+/// Every figure in it is the record's; what the record does not know, such as a licence, is for its owner to add.
 /// </summary>
 /// <remarks>
 /// By the <see href="https://huggingface.co/docs/hub/model-cards">description of model cards</see> and its
@@ -19,7 +19,9 @@ namespace AdaptThenUnlearn.Attestation;
 /// </remarks>
 public sealed class ModelCardFormat : IAttestationFormat
 {
-    private const string Start = "---\n# Made by `atu attest` from run.json; `atu verify --attestation` compares it with the record.\n";
+    private const string Start =
+        "---\n# Made by `atu attest` from run.json; `atu verify --attestation` compares it with the record.\n";
+
     private const string Task = "unconditional-image-generation";
 
     // A JSON text is a YAML one (YAML 1.2.2, section 1.2).
@@ -66,7 +68,6 @@ public sealed class ModelCardFormat : IAttestationFormat
             """);
         foreach (var finding in run.Verdict.Findings.Where(finding => finding.Observed is not null))
         {
-            var correction = finding.AuditorErrors is ErrorCorrection.Uncorrected ? " (uncorrected)" : "";
             var title = RuleMetric.Describe(finding.Rule, run.Record);
             text.Append(CultureInfo.InvariantCulture, $"""
                   - task:
@@ -84,7 +85,7 @@ public sealed class ModelCardFormat : IAttestationFormat
             if (finding.Judged is { } bound && bound != finding.Observed)
                 text.Append(CultureInfo.InvariantCulture, $"""
                         - type: {RuleMetric.Name(finding.Rule)}-bound
-                          name: {Quote($"{title}, unfavourable confidence bound{correction}, held against {FindingNumbers.Create(finding).Limit}")}
+                          name: {Quote($"{title}, {Bound(finding)}")}
                           value: {Number(bound)}
 
                     """);
@@ -95,18 +96,20 @@ public sealed class ModelCardFormat : IAttestationFormat
 
     private static string Card(AttestedRun run)
     {
-        var record = run.Record;
+        var (record, outcome) = (run.Record, run.Verdict.Outcome);
+        var sentence = OutcomeText.Sentence(outcome, [.. run.Verdict.Findings], record.After is not null);
+        var confidence = ReportText.Percent(record.Policy.Evaluation.Confidence);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"\n# {Escape(run.ArtifactName)}\n\n");
         if (record.Policy.Description is { } description)
             text.Append(CultureInfo.InvariantCulture, $"{Escape(description)}\n\n");
         text.Append(CultureInfo.InvariantCulture, $"""
-            **{OutcomeText.Describe(run.Verdict.Outcome)}**: {OutcomeText.Sentence(run.Verdict.Outcome, [.. run.Verdict.Findings], record.After is not null)}
+            **{OutcomeText.Describe(outcome)}**: {sentence}
 
             ## Evaluation
 
             An image generator, measured before its release on its own images. *Measured* is the point estimate, *Judged* its
-            unfavourable bound at {ReportText.Percent(record.Policy.Evaluation.Confidence)} confidence; a limit is met only if the bound is within it.
+            unfavourable bound at {confidence} confidence; a limit is met only if the bound is within it.
 
 
             """);
@@ -135,7 +138,9 @@ public sealed class ModelCardFormat : IAttestationFormat
                 Code(finding.Rule.ToString()), Escape(finding.Waiver!.Reason), Escape(finding.Waiver.ApprovedBy),
                 Escape(finding.Waiver.Expires));
         if (waived.Count > 0)
-            text.Append("## Exceptions\n\nThese rules are not met, and waived until the day given.\n\n").Append(waivers).Append('\n');
+            text.Append("## Exceptions\n\nThese rules are not met, and waived until the day given.\n\n")
+                .Append(waivers)
+                .Append('\n');
     }
 
     private static void AppendLimitations(StringBuilder text, IReadOnlyList<string> limitations)
@@ -157,7 +162,8 @@ public sealed class ModelCardFormat : IAttestationFormat
         text.Append(CultureInfo.InvariantCulture, $"""
             ## Provenance
 
-            Measured {ReportText.Period(run.Record.Times)} by {Code(run.Record.Tool)}.{Owner(run.Record)} `atu verify {RunRecord.FileName} --readings` judges the recorded readings again.
+            Measured {ReportText.Period(run.Record.Times)} by {Code(run.Record.Tool)}.{Owner(run.Record)}
+            `{RunReports.VerifyCommand}` judges the recorded readings again.
 
             {files}
             """);
@@ -165,6 +171,10 @@ public sealed class ModelCardFormat : IAttestationFormat
         static string Owner(RunRecord record) =>
             record.Policy.Owner is { } owner ? $" The policy's owner is {Escape(owner)}." : "";
     }
+
+    private static string Bound(Finding finding) =>
+        $"unfavourable confidence bound{(finding.AuditorErrors is ErrorCorrection.Uncorrected ? " (uncorrected)" : "")}, "
+            + $"held against {FindingNumbers.Create(finding).Limit}";
 
     private static string Quote(string text) => JsonSerializer.Serialize(text, _quoted);
 

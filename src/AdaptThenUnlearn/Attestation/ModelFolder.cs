@@ -56,7 +56,8 @@ public static class ModelFolder
             }
         }
 
-        bool IsIgnored(string name) => ModelManifest.DefaultIgnored.Concat(manifest.IgnoredPaths).Contains(name, StringComparer.Ordinal);
+        bool IsIgnored(string name) =>
+            ModelManifest.DefaultIgnored.Concat(manifest.IgnoredPaths).Contains(name, StringComparer.Ordinal);
     }
 
     private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;

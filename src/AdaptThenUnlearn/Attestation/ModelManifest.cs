@@ -162,7 +162,8 @@ public sealed record ModelManifest(string Name, IReadOnlyList<ModelFile> Files, 
     private static bool IsDigest(string text) =>
         text.Length == SHA256.HashSizeInBytes * 2 && text.All(digit => char.IsAsciiHexDigitLower(digit));
 
-    private static string? Text(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    private static string? Text(JsonNode? node) =>
+        node is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 }
 
 /// <summary>A file of a model.</summary>

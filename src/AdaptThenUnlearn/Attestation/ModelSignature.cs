@@ -48,7 +48,9 @@ public sealed class ModelSignature
 
     /// <summary>The list of files, if a key signed it.</summary>
     /// <param name="key">The signer's.</param>
-    /// <param name="problem">Why there is none, in a sentence without a full stop that begins with a verb; null where there is.</param>
+    /// <param name="problem">
+    /// Why there is none, in a sentence without a full stop that begins with a verb; null where there is one.
+    /// </param>
     public ModelManifest? OpenWith(SigningKey key, out string? problem)
     {
         var envelope = _bundle.DsseEnvelope;

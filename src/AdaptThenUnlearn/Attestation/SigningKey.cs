@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Attestation;
 
-/// <summary>An ECDSA key, read from a PEM file: this tool signs on the curve P-256, and checks signatures of larger curves too.</summary>
+/// <summary>
+/// An ECDSA key, read from a PEM file: this tool signs on the curve P-256, and checks signatures of larger curves too.
+/// </summary>
 public sealed class SigningKey : IDisposable
 {
     private const long MaxBytes = 64 << 10;
@@ -29,7 +31,9 @@ public sealed class SigningKey : IDisposable
     /// <summary>SHA-256 of the public key in PEM, which names the key in a model signature.</summary>
     public string PemFingerprint => Sha256Digest.Compute(_key.ExportSubjectPublicKeyInfoPem() + "\n");
 
-    /// <summary>Reads a private key: <c>PRIVATE KEY</c> (PKCS #8) or <c>EC PRIVATE KEY</c> (SEC 1), on P-256, not encrypted.</summary>
+    /// <summary>
+    /// Reads a private key: <c>PRIVATE KEY</c> (PKCS #8) or <c>EC PRIVATE KEY</c> (SEC 1), on P-256, not encrypted.
+    /// </summary>
     /// <exception cref="AttestationException">It is none, or cannot be read.</exception>
     public static SigningKey ReadPrivate(string path)
     {
@@ -58,7 +62,9 @@ public sealed class SigningKey : IDisposable
     public bool Verifies(byte[] data, byte[] signature) =>
         _key.VerifyData(data, signature, _hash, DSASignatureFormat.Rfc3279DerSequence);
 
-    /// <summary>Whether a file names this key: by either digest, or by its own bytes in base64, as older signers wrote it.</summary>
+    /// <summary>
+    /// Whether a file names this key: by either digest, or by its own bytes in base64, as older signers wrote it.
+    /// </summary>
     /// <param name="name">Any text.</param>
     public bool IsNamed(string name) =>
         name == PemFingerprint || name == Id || name == Convert.ToBase64String(_key.ExportSubjectPublicKeyInfo());
@@ -77,7 +83,9 @@ public sealed class SigningKey : IDisposable
     }
 
     private static HashAlgorithmName? FindHash(ECDsa key) =>
-        _hashes.TryGetValue(key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value ?? "", out var hash) ? hash : null;
+        _hashes.TryGetValue(key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value ?? "", out var hash)
+            ? hash
+            : null;
 
     private static SigningKey Read(string path, string what, string label, IReadOnlyCollection<string> curves)
     {

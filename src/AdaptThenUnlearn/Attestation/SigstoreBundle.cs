@@ -66,7 +66,8 @@ public sealed record SigstoreBundle(string MediaType, VerificationMaterial Verif
     private static string? FindFault(SigstoreBundle? bundle) => bundle switch
     {
         null => "is not a Sigstore bundle: it is null",
-        _ when !_mediaTypes.Contains(bundle.MediaType) => $"has a media type that is not a Sigstore bundle's: {bundle.MediaType ?? "none"}",
+        _ when !_mediaTypes.Contains(bundle.MediaType) =>
+            $"has a media type that is not a Sigstore bundle's: {bundle.MediaType ?? "none"}",
         { VerificationMaterial: null } => "has no verificationMaterial, which says how the signer is known",
         { DsseEnvelope: null } => "has no dsseEnvelope, which holds what was signed",
         _ when !bundle.DsseEnvelope.IsWhole => "has an envelope without a payload or a signature in base64",
@@ -74,10 +75,12 @@ public sealed record SigstoreBundle(string MediaType, VerificationMaterial Verif
     };
 
     private static string Where(JsonException damaged) =>
-        damaged.Path is { Length: > 1 } path ? $"{path} is wrong, or has no place there" : "it is not JSON, or has other members";
+        damaged.Path is { Length: > 1 } path
+            ? $"{path} is wrong, or has no place there"
+            : "it is not JSON, or has other members";
 }
 
-/// <summary>How the signer of a bundle is known: by a key, by a chain of certificates, or by Sigstore's own certificate.</summary>
+/// <summary>How the signer of a bundle is known: by a key, a chain of certificates, or Sigstore's own certificate.</summary>
 /// <param name="PublicKey">Names the key.</param>
 /// <param name="X509CertificateChain">The signer's certificate, then those above it.</param>
 /// <param name="Certificate">A short-lived certificate of Sigstore's, which needs an entry in its log.</param>
@@ -97,10 +100,11 @@ public sealed record VerificationMaterial(
         { Certificate: not null } when TlogEntries is not [_, ..] =>
             "has a certificate of Sigstore's without an entry in its transparency log (tlogEntries)",
         { PublicKey: { Hint: null, RawBytes: null } } => "has a public key without a hint",
-        _ when (PublicKey is null ? 0 : 1) + (X509CertificateChain is null ? 0 : 1) + (Certificate is null ? 0 : 1) > 1 =>
+        _ when new object?[] { PublicKey, X509CertificateChain, Certificate }.Count(named => named is not null) > 1 =>
             "names its signer in more than one way",
         { X509CertificateChain: { Certificates: null or [] } } => "has an empty chain of certificates",
-        { X509CertificateChain.Certificates: var chain } when chain.Any(each => each?.RawBytes is null || each.Decode() is null) =>
+        { X509CertificateChain.Certificates: var chain }
+            when chain.Any(each => each?.RawBytes is null || each.Decode() is null) =>
             "has a certificate that is not base64",
         _ => null,
     };

@@ -10,9 +10,9 @@ using static System.Globalization.CultureInfo;
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>
-/// The dossier that completes the first printed page, so that it can be filed by itself: what was promised, measured, attacked and
-/// excepted, of which files, by whom and when, how to verify it, and a place to sign. On a screen it is not shown: the same facts
-/// are elsewhere in the page.
+/// The dossier that completes the first printed page, so that it can be filed by itself: what was promised, measured, attacked
+/// and excepted, of which files, by whom and when, how to verify it, and a place to sign. On a screen it is not shown: the same
+/// facts are elsewhere in the page.
 /// </summary>
 internal static class HtmlCertificate
 {

@@ -81,7 +81,8 @@ public sealed class CycloneDxTests
         Assert.Equal(finding.Judged!.Value, double.Parse(
             interval["upperBound"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture));
         Assert.False(interval.ContainsKey("lowerBound"));
-        Assert.Equal("0.01", metrics.Single(metric => metric!["type"]!.GetValue<string>() == "kid")!["value"]!.GetValue<string>());
+        var distance = metrics.Single(metric => metric!["type"]!.GetValue<string>() == "kid")!;
+        Assert.Equal("0.01", distance["value"]!.GetValue<string>());
         var counts = model["modelCard"]!["properties"]!.AsArray()
             .ToDictionary(each => each!["name"]!.GetValue<string>(), each => each!["value"]!.GetValue<string>());
         Assert.Equal("20", counts["adapt-then-unlearn:feature:digit-8:hits"]);
@@ -101,7 +102,8 @@ public sealed class CycloneDxTests
     [InlineData("waived")]
     public void Write_EachRule_IsAClaimOnlyWhereItIsMet(string name)
     {
-        var findings = Records.Named(name).Verdict.Findings.Where(finding => finding.State is not FindingState.NotApplicable).ToList();
+        var findings = Records.Named(name).Verdict.Findings
+            .Where(finding => finding.State is not FindingState.NotApplicable).ToList();
         var map = Write(name)["declarations"]!["attestations"]![0]!["map"]!.AsArray();
 
         Assert.Equal(findings.Count, map.Count);

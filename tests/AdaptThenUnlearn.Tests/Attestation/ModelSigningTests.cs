@@ -226,7 +226,8 @@ public sealed class ModelSigningTests : IDisposable
     public void Manifest_Names_AreInTheOrderOfTheirCodePoints()
     {
         var manifest = ModelManifest.Create(
-            "model", new[] { "\U0001F600", "\uE000", "b", "B", "a/b", "a-b" }.Select(name => new ModelFile(name, new string('0', 64))));
+            "model",
+            new[] { "\U0001F600", "\uE000", "b", "B", "a/b", "a-b" }.Select(name => new ModelFile(name, new string('0', 64))));
 
         Assert.Equal(["B", "a-b", "a/b", "b", "\uE000", "\U0001F600"], manifest.Files.Select(file => file.Name));
     }
@@ -279,7 +280,7 @@ public sealed class ModelSigningTests : IDisposable
     [InlineData("git below", "in/.git/config is not signed")]
     public void Folder_ThatIsNotWhatWasSigned_IsRefused(string kind, string? expected)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows() && kind.Contains("link", StringComparison.Ordinal), "links need rights there");
+        Assert.SkipWhen(OperatingSystem.IsWindows() && kind.Contains("link", StringComparison.Ordinal), "links need rights");
         Directory.CreateDirectory(At("model/in"));
         File.WriteAllText(At("model/a"), "a");
         File.WriteAllText(At("model/in/b"), "b");
@@ -289,7 +290,8 @@ public sealed class ModelSigningTests : IDisposable
 
         Assert.Equal(expected?.Split('|') ?? [], Problems(manifest, "model/model.sig"));
         Assert.Equal(
-            expected is null || kind is "extra" or "git below", Problems(manifest, "model/model.sig", allowMore: true).Count == 0);
+            expected is null || kind is "extra" or "git below",
+            Problems(manifest, "model/model.sig", allowMore: true).Count == 0);
     }
 
     [Fact]

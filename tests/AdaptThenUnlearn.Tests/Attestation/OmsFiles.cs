@@ -23,7 +23,7 @@ internal static class OmsFiles
 
     /// <summary>Skips the test where they are absent.</summary>
     public static void Require() =>
-        Assert.SkipWhen(Folder is null, "no shared/oms above the tests, and ATU_OMS names none: schemas and vectors are not here");
+        Assert.SkipWhen(Folder is null, "no shared/oms above the tests, and ATU_OMS names none: no schemas and no vectors");
 
     /// <summary>A test vector's path.</summary>
     public static string Vector(string name) => Path.Combine(Folder!, "test-vectors", "v1.0", name + ".bundle.json");
