@@ -101,7 +101,7 @@ public sealed class AttestCommand(Terminal terminal)
         ?? Path.Combine(folder, (parsed.GetValue(_key) is null ? null : format.SignedFileName) ?? format.UnsignedFileName!);
 
     private static void Print(
-        AttestedRun run, IReadOnlyList<(IAttestationFormat Format, string File)> targets, string? keyId)
+        AttestedRun run, List<(IAttestationFormat Format, string File)> targets, string? keyId)
     {
         var result = TestResultStatement.Result(run.Verdict.Outcome);
         foreach (var (format, file) in targets)

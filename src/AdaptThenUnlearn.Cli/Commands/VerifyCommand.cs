@@ -74,9 +74,9 @@ public static class VerifyCommand
     }
 
     private static List<BuildMessage> CheckAttestations(
-        IReadOnlyList<FileInfo> files, string? keyFile, CheckedRecord run, CancellationToken cancel)
+        FileInfo[] files, string? keyFile, CheckedRecord run, CancellationToken cancel)
     {
-        if (files.Count == 0)
+        if (files.Length == 0)
             return keyFile is null ? [] : throw new BadArgumentException("--key is for --attestation; name the attestation too");
 
         var attestations = files.SelectMany(file => FindAttestations(file.FullName))

@@ -301,10 +301,11 @@ public sealed class ModelSigningTests : IDisposable
         File.WriteAllText(At("a.pt"), "a");
         File.WriteAllText(At("b.pt"), "a");
 
-        Assert.Empty(ModelFolder.FindProblems(At("a.pt"), At("model.sig"), manifest, false, CancellationToken.None));
-        Assert.Equal(
-            ["a.pt is signed and missing", "b.pt is not signed"],
-            ModelFolder.FindProblems(At("b.pt"), At("model.sig"), manifest, false, CancellationToken.None));
+        Assert.Empty(Problems("a.pt"));
+        Assert.Equal(["a.pt is signed and missing", "b.pt is not signed"], Problems("b.pt"));
+
+        IReadOnlyList<string> Problems(string model) => ModelFolder.FindProblems(
+            At(model), At("model.sig"), manifest, allowMore: false, TestContext.Current.CancellationToken);
     }
 
     private void Change(string kind)
@@ -358,7 +359,7 @@ public sealed class ModelSigningTests : IDisposable
     private string At(string name) => Path.Combine(_folder, name);
 
     private IReadOnlyList<string> Problems(ModelManifest manifest, string signature, bool allowMore = false) =>
-        ModelFolder.FindProblems(At("model"), At(signature), manifest, allowMore, CancellationToken.None);
+        ModelFolder.FindProblems(At("model"), At(signature), manifest, allowMore, TestContext.Current.CancellationToken);
 
     private static IReadOnlyList<byte[]> VectorChain() =>
     [
