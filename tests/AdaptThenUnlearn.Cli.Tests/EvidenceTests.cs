@@ -203,7 +203,8 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
                 StringComparison.Ordinal);
             var unsigned = Atu.Run("verify", record, "--attestation", path, "--key", Key("public.pem"));
             Assert.Equal(1, unsigned.ExitCode);
-            Assert.Contains("no attestation is signed, and --key asks for a signature", unsigned.Errors, StringComparison.Ordinal);
+            Assert.Contains(
+                "no attestation is signed, and --key asks for a signature", unsigned.Errors, StringComparison.Ordinal);
             var text = File.ReadAllText(path);
             File.WriteAllText(path, text.Replace("every-format", "every-f0rmat", StringComparison.Ordinal));
             var changed = Atu.Run(verify);
