@@ -105,7 +105,7 @@ public static class VerifyCommand
     }
 
     // A folder stands for the files that atu attest writes: of each format the signed one, or else the unsigned.
-    private static IReadOnlyList<string> FindAttestations(string path)
+    private static List<string> FindAttestations(string path)
     {
         if (!Directory.Exists(path))
             return [path];
