@@ -31,7 +31,7 @@ public static class RoomRules
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
         ["Runs"] = ["Gating", "Policies", "Measurements", "Labelling"],   // a person's audit is evidence of a run
-        ["Attestation"] = ["Runs", "Gating", "Policies"],
+        ["Attestation"] = ["Runs", "Reports", "Gating", "Policies", "Measurements"],
         ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
 
         // The method and the measurement on TorchSharp, from the ground up.
@@ -86,7 +86,8 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Labelling", "Measurements", "Policies",
+            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Labelling", "Measurements",
+            "Policies",
         ],
         ["Torch.Comparing"] =
         [

@@ -1,4 +1,6 @@
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
@@ -51,6 +53,11 @@ internal sealed record CheckedRecord(
                     path);
         }
     }
+
+    /// <summary>The run as attestations state it.</summary>
+    /// <param name="cancel">Ends hashing soon.</param>
+    public AttestedRun ToAttested(CancellationToken cancel) =>
+        new(Record, Verification.Verdict, Sha256Digest.FindAt(Path, cancel)!);
 
     // Another version of the tool may use other words, so differences in its reports are only warnings.
     private static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)

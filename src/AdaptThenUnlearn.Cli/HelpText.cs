@@ -46,9 +46,15 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu verify artifacts/my-policy/run.json",
                 "atu verify artifacts/my-policy/run.json --attestation artifacts/my-policy/run.dsse.json --key public.pem",
             ],
+            ["verify-model"] =
+            [
+                "atu verify-model my-policy.safetensors --signature model.sig --key public.pem",
+                "atu verify-model downloads/my-model --signature downloads/my-model/model.sig --certificate ca.pem",
+            ],
             ["attest"] =
             [
                 "atu attest artifacts/my-policy/run.json --key key.pem",
+                "atu attest artifacts/my-policy/run.json --format in-toto,model-signing --key key.pem",
                 "atu attest artifacts/my-policy/run.json --out statement.json",
             ],
             ["report"] =

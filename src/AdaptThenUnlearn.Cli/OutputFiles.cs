@@ -68,8 +68,18 @@ internal static class OutputFiles
     public static bool IsSample(string path) => ImageGrid.IsWrittenByAtu(path) || NumpyFile.IsWrittenByAtu(path);
 
     /// <summary>Whether <c>atu attest</c> wrote a file.</summary>
-    public static bool IsAttestation(string path) =>
-        IsPage(path, DsseEnvelope.InTotoType) || IsPage(path, TestResultStatement.PredicateType);
+    public static bool IsAttestation(string path)
+    {
+        try
+        {
+            _ = AttestationFile.Read(path);
+            return true;
+        }
+        catch (AttestationException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Whether a page was written by a command.</summary>
     /// <param name="path">The page.</param>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -105,7 +106,8 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
 
         Assert.SkipWhen(shell.ExitCode == 127, "OpenSSL is not installed");
         Assert.True(shell.ExitCode == 0, errors);
-        Assert.EndsWith("my-policy: the record is valid: Passed", output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Contains("my-policy: the record is valid: Passed\n", output, StringComparison.Ordinal);
+        Assert.Contains("my-policy.safetensors: 1 signed file fits, signed by key ", output, StringComparison.Ordinal);
         Assert.DoesNotContain("ATU3007", errors, StringComparison.Ordinal);
     }
 
@@ -142,6 +144,92 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("nothing was attested", errors, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(missing)!, "*.intoto.json"));
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(tampered)!, "*.intoto.json"));
+    }
+
+    [Fact]
+    public void Attest_ModelSignature_HoldsWithoutTheRunUntilTheModelOrTheKeyIsAnother()
+    {
+        var record = Record("signed", "\"maxRate\": 0.9");
+        WriteKeys("key.pem", "public.pem");
+        WriteKeys("another.pem", "another-public.pem");
+        var (attested, _, errors) = Atu.Run("attest", record, "--format", "model-signing", "--key", Key("key.pem"));
+        Assert.True(attested == 0, errors);
+        foreach (var name in new[] { "signed.safetensors", "model.sig" })
+            File.Copy(Path.Combine(Path.GetDirectoryName(record)!, name), Path.Combine(_downloads, name));
+        string[] verify = ["verify-model", Key("signed.safetensors"), "--signature", Key("model.sig"), "--key"];
+
+        var (exitCode, output, _) = Atu.Run([.. verify, Key("public.pem")]);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("signed.safetensors: 1 signed file fits, signed by key ", output, StringComparison.Ordinal);
+        var otherKey = Atu.Run([.. verify, Key("another-public.pem")]);
+        Assert.Equal(1, otherKey.ExitCode);
+        Assert.Contains("error ATU3007: the signature names another key", otherKey.Errors, StringComparison.Ordinal);
+        Assert.Equal(2, Atu.Run([.. verify[..^1]]).ExitCode);
+        Assert.Equal(2, Atu.Run([.. verify, Key("public.pem"), "--certificate", Key("public.pem")]).ExitCode);
+        Assert.Equal(2, Atu.Run(["verify-model", Key("none"), .. verify[2..], Key("public.pem")]).ExitCode);
+        Assert.Equal(3, Atu.Run([.. verify[..^1], "--certificate", Key("public.pem")]).ExitCode);
+        Assert.Equal(3, Atu.Run([.. verify[..3], Key("signed.safetensors"), "--key", Key("public.pem")]).ExitCode);
+        File.AppendAllText(Key("signed.safetensors"), " ");
+        var changed = Atu.Run([.. verify, Key("public.pem")]);
+        Assert.Equal(1, changed.ExitCode);
+        Assert.Contains("signed.safetensors is not the file that was signed", changed.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attest_EveryFormat_HoldsAsAFolderUntilAFileIsChanged()
+    {
+        var record = Record("every-format", "\"maxRate\": 0.9");
+        var folder = Path.GetDirectoryName(record)!;
+        WriteKeys("key.pem", "public.pem");
+        string[] verify = ["verify", record, "--attestation", folder, "--key", Key("public.pem")];
+        Assert.Equal(2, Atu.Run(verify).ExitCode);   // none is there yet
+        var formats = string.Join(',', AttestationFormats.All.Select(format => format.Name));
+        var (attested, output, errors) = Atu.Run("attest", record, "--format", formats, "--key", Key("key.pem"));
+        Assert.True(attested == 0, errors);
+        Assert.Equal(0, Atu.Run("attest", record).ExitCode);   // an unsigned statement beside the signed one
+        var written = AttestationFormats.All.Select(format => format.SignedFileName ?? format.UnsignedFileName!).ToList();
+        Assert.All(written, name => Assert.Contains(Path.Combine(folder, name), output, StringComparison.Ordinal));
+
+        var valid = Atu.Run(verify);
+
+        Assert.True(valid.ExitCode == 0, valid.Errors);
+        Assert.DoesNotContain("ATU3007", valid.Errors, StringComparison.Ordinal);
+        foreach (var name in new[] { "run.cdx.json", "MODEL_CARD.md" })
+        {
+            var path = Path.Combine(folder, name);
+            Assert.Contains(
+                "warning ATU3007: the attestation is unsigned", Atu.Run("verify", record, "--attestation", path).Errors,
+                StringComparison.Ordinal);
+            var unsigned = Atu.Run("verify", record, "--attestation", path, "--key", Key("public.pem"));
+            Assert.Equal(1, unsigned.ExitCode);
+            Assert.Contains(
+                "no attestation is signed, and --key asks for a signature", unsigned.Errors, StringComparison.Ordinal);
+            var text = File.ReadAllText(path);
+            File.WriteAllText(path, text.Replace("every-format", "every-f0rmat", StringComparison.Ordinal));
+            var changed = Atu.Run(verify);
+            Assert.Equal(1, changed.ExitCode);
+            Assert.Contains("does not say what the record gives today", changed.Errors, StringComparison.Ordinal);
+            File.WriteAllText(path, text);
+        }
+    }
+
+    [Theory]
+    [InlineData("\"maxRate\": 0.001", "model-signing", true, 1, "may not be released")]
+    [InlineData("\"maxRate\": 0.9", "model-signing", false, 2, "--format model-signing is a signature")]
+    [InlineData("\"maxRate\": 0.9", "pdf", true, 2, "'pdf' is not a format of an attestation")]
+    public void Attest_FormatThatCannotBe_WritesNothing(string limit, string format, bool signs, int expected, string reason)
+    {
+        var record = Record("not-signed", limit);
+        WriteKeys("key.pem", "public.pem");
+
+        var (exitCode, _, errors) = Atu.Run(
+            ["attest", record, "--format", $"in-toto,{format}", .. signs ? ["--key", Key("key.pem")] : Array.Empty<string>()]);
+
+        Assert.Equal(expected, exitCode);
+        Assert.Contains(reason, errors, StringComparison.Ordinal);
+        Assert.Equal(["run.json"], Directory.GetFiles(Path.GetDirectoryName(record)!, "run.*").Select(Path.GetFileName));
+        Assert.False(File.Exists(Path.Combine(Path.GetDirectoryName(record)!, "model.sig")));
     }
 
     // Whatever is asked for, what was changed is never valid.

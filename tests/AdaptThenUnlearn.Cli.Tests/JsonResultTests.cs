@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Labelling;
@@ -33,6 +34,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.Policy("planned"), "--shards", "2", "--for", "slurm", "--out", test.House.At("plan.sh"), "--overwrite"
         ],
         ["verify"] = test => [test.Record()],
+        ["verify-model"] = test => test.SignedModel(),
         ["attest"] = test => [test.Record(), "--out", test.House.At("statement.json"), "--overwrite"],
         ["report"] = test => [test.Record()],
         ["publish"] = test => [test.Record()],
@@ -202,6 +204,22 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         var (exitCode, _, errors) = Atu.Run("govern", policy, "--no-train", "--threads", "1", "--out", folder);
         Assert.True(exitCode == 0, errors);
         return Path.Combine(folder, "recorded", "run.json");
+    }
+
+    private string[] SignedModel()
+    {
+        var record = Record();
+        var folder = Path.GetDirectoryName(record)!;
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Path.Combine(folder, "public.pem"), key.ExportSubjectPublicKeyInfoPem());
+        Assert.Equal(
+            0, Atu.Run("attest", record, "--format", "model-signing", "--key", Path.Combine(folder, "key.pem")).ExitCode);
+        return
+        [
+            Path.Combine(folder, "recorded.safetensors"), "--signature", Path.Combine(folder, "model.sig"),
+            "--key", Path.Combine(folder, "public.pem"),
+        ];
     }
 
     private string[] Parts()

@@ -1,26 +1,31 @@
 using System.CommandLine;
-using System.Text;
 using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
-using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu attest</c>: states a run's verdict for tools that know nothing of this one. It needs no libtorch.</summary>
+/// <summary><c>atu attest</c>: states a run for tools that know nothing of this one. It needs no libtorch.</summary>
 public sealed class AttestCommand(Terminal terminal)
 {
+    private static readonly string _names = string.Join(", ", AttestationFormats.All.Select(format => format.Name));
+
     private readonly Argument<FileInfo> _record = new("RECORD") { Description = "A run's run.json, in its folder" };
+    private readonly Option<string[]> _formats = new("--format")
+    {
+        Description = $"Formats to write (default: {AttestationFormats.Default.Name}): {_names}",
+        HelpName = "a,b",
+    };
+
     private readonly Option<FileInfo> _key = new("--key")
     {
-        Description = "Private key that signs: ECDSA on P-256, in PEM (without it the statement is unsigned, for another signer)",
+        Description = "Private key that signs: ECDSA on P-256, in PEM (without it nothing is signed, for another signer)",
     };
 
     private readonly Option<FileInfo> _out = new("--out")
     {
-        Description = $"File to write (default: beside the record, {RunRecord.SignedFileName}, or without a key " +
-            $"{RunRecord.StatementFileName})",
+        Description = "File to write, for one format (default: beside the record, by the format's own name)",
     };
 
     /// <summary>Builds the command.</summary>
@@ -28,10 +33,10 @@ public sealed class AttestCommand(Terminal terminal)
     {
         var command = new Command(
             "attest",
-            "State a run's verdict as an in-toto test result, signed or for another signer; exit code 0 means stated, also of a "
-                + "failed run")
+            "State a run for other tools, signed or for another signer: its verdict, its model's files; exit code 0 means "
+                + "stated, also of a failed run")
         {
-            _record, _key, _out, OutputFiles.Overwrite, Terminal.Json,
+            _record, _formats, _key, _out, OutputFiles.Overwrite, Terminal.Json,
         };
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -39,42 +44,84 @@ public sealed class AttestCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
+        var formats = ReadFormats(parsed);
+
         // State only what holds: the record is valid, and every file of it is here and unchanged.
         var path = parsed.GetRequiredValue(_record).FullName;
-        var run = CheckedRecord.Read(path, cancel);
-        var (record, verification, folder) = (run.Record, run.Verification, run.Folder);
-        foreach (var message in run.Diagnostics.Concat(verification.MissingFiles.Select(
+        var checkedRun = CheckedRecord.Read(path, cancel);
+        var verification = checkedRun.Verification;
+        foreach (var message in checkedRun.Diagnostics.Concat(verification.MissingFiles.Select(
             file => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, file.Problem!, path))))
             terminal.WriteDiagnostic(
                 message.Severity == Severity.Error ? message with { Text = $"{message.Text}; nothing was attested" } : message);
-        if (run.Diagnostics.Any(message => message.Severity == Severity.Error))
+        if (checkedRun.Diagnostics.Any(message => message.Severity == Severity.Error))
             return ExitCodes.GateFailed;
         if (verification.MissingFiles.Count > 0)
             return ExitCodes.NotFinished;
-
-        var keyFile = parsed.GetValue(_key)?.FullName;
-        var usual = keyFile is null ? RunRecord.StatementFileName : RunRecord.SignedFileName;
-        var target = parsed.GetValue(_out)?.FullName ?? Path.Combine(folder, usual);
-        var read = verification.Files.Select(file => (file.Role, (string?)Path.Combine(folder, file.Path)));
-        OutputFiles.Require(
-            parsed, [target], [.. read, ("record", path), ("key", keyFile)], OutputFiles.IsAttestation);
-
-        var statement = TestResultStatement.Create(record, verification.Verdict, Sha256Digest.FindAt(path, cancel)!);
-        var text = TestResultStatement.ToText(statement);
-        string? keyId = null;
-        if (keyFile is not null)
+        var run = checkedRun.ToAttested(cancel);
+        if (formats.Select(format => format.FindObstacle(run)).OfType<string>().FirstOrDefault() is { } obstacle)
         {
-            using var key = SigningKey.ReadPrivate(keyFile);
-            keyId = key.Id;
-            text = DsseEnvelope.Sign(DsseEnvelope.InTotoType, Encoding.UTF8.GetBytes(text), key).ToJson();
+            terminal.WriteDiagnostic(new BuildMessage(
+                Severity.Error, GateCodes.Attestation, $"{obstacle}; nothing was attested", path));
+            return ExitCodes.GateFailed;
         }
 
-        AtomicFile.Write(target, text);
-        var result = statement["predicate"]!["result"]!.GetValue<string>();
-        Terminal.WriteResultLine(
-            $"{record.Policy.Name}: {result} ({OutcomeText.Describe(verification.Verdict.Outcome)}), "
-                + $"{(keyId is null ? "unsigned" : $"signed by key {keyId[..12]}")}: {target}");
-        Terminal.WriteJson(new { policy = record.Policy.Name, result, file = target, keyId });
+        // Write all files, once none in the way would be overwritten.
+        var keyFile = parsed.GetValue(_key)?.FullName;
+        var targets = formats.ConvertAll(format => (Format: format, File: TargetOf(parsed, format, checkedRun.Folder)));
+        var read = verification.Files.Select(file => (file.Role, (string?)Path.Combine(checkedRun.Folder, file.Path)));
+        OutputFiles.Require(
+            parsed, targets.Select(target => target.File), [.. read, ("record", path), ("key", keyFile)],
+            OutputFiles.IsAttestation);
+        using var key = keyFile is null ? null : SigningKey.ReadPrivate(keyFile);
+        var texts = targets.ConvertAll(target => target.Format.Write(run, key));
+        foreach (var (target, text) in targets.Zip(texts))
+            AtomicFile.Write(target.File, text);
+        Print(run, targets, key?.Id);
         return ExitCodes.Passed;
+    }
+
+    private List<IAttestationFormat> ReadFormats(ParseResult parsed)
+    {
+        var names = ComparisonArguments.ParseList(parsed, _formats);
+        if (names.FirstOrDefault(name => AttestationFormats.All.All(format => format.Name != name)) is { } unknown)
+            throw new BadArgumentException($"--format: '{unknown}' is not a format of an attestation; use one of {_names}");
+        var formats = names.Count == 0
+            ? [AttestationFormats.Default]
+            : AttestationFormats.All.Where(format => names.Contains(format.Name)).ToList();
+        if (parsed.GetValue(_key) is null && formats.Find(format => format.UnsignedFileName is null) is { } signed)
+            throw new BadArgumentException($"--format {signed.Name} is a signature; name the private key with --key");
+        if (parsed.GetValue(_out) is not null && formats.Count > 1)
+            throw new BadArgumentException("--out takes the file of only one format; leave it out to write all by the record");
+        return formats;
+    }
+
+    private string TargetOf(ParseResult parsed, IAttestationFormat format, string folder) =>
+        parsed.GetValue(_out)?.FullName
+        ?? Path.Combine(folder, (parsed.GetValue(_key) is null ? null : format.SignedFileName) ?? format.UnsignedFileName!);
+
+    private static void Print(
+        AttestedRun run, List<(IAttestationFormat Format, string File)> targets, string? keyId)
+    {
+        var result = TestResultStatement.Result(run.Verdict.Outcome);
+        foreach (var (format, file) in targets)
+        {
+            var signer = keyId is null || format.SignedFileName is null ? "unsigned" : $"signed by key {keyId[..12]}";
+            Terminal.WriteResultLine(
+                $"{run.Record.Policy.Name}: {result} ({OutcomeText.Describe(run.Verdict.Outcome)}), {signer}: {file}");
+        }
+
+        Terminal.WriteJson(new
+        {
+            policy = run.Record.Policy.Name,
+            result,
+            files = targets.Select(target => new
+            {
+                format = target.Format.Name,
+                file = target.File,
+                signed = keyId is not null && target.Format.SignedFileName is not null,
+            }),
+            keyId,
+        });
     }
 }

@@ -20,14 +20,15 @@ public static class VerifyCommand
         {
             Description = "Judge by the stored readings where files are missing; the files that are there are still checked",
         };
-        var attestation = new Option<FileInfo>("--attestation")
+        var attestations = new Option<FileInfo[]>("--attestation")
         {
-            Description = "Attestation of the run, by atu attest; it must say what the record gives today",
+            Description =
+                "Attestation of the run, by atu attest, or a folder with them; each must say what the record gives today",
         };
-        var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestation, in PEM" };
+        var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestations, in PEM" };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
         {
-            file, readings, attestation, key, Terminal.Json,
+            file, readings, attestations, key, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -37,7 +38,7 @@ public static class VerifyCommand
             List<BuildMessage> diagnostics =
             [
                 .. run.Diagnostics,
-                .. CheckAttestation(parsed.GetValue(attestation)?.FullName, parsed.GetValue(key)?.FullName, run, cancel),
+                .. CheckAttestations(parsed.GetValue(attestations) ?? [], parsed.GetValue(key)?.FullName, run, cancel),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             if (record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors)
@@ -72,26 +73,50 @@ public static class VerifyCommand
         return command;
     }
 
-    private static IEnumerable<BuildMessage> CheckAttestation(
-        string? path, string? keyFile, CheckedRecord run, CancellationToken cancel)
+    private static List<BuildMessage> CheckAttestations(
+        FileInfo[] files, string? keyFile, CheckedRecord run, CancellationToken cancel)
     {
-        if (path is null)
+        if (files.Length == 0)
             return keyFile is null ? [] : throw new BadArgumentException("--key is for --attestation; name the attestation too");
 
-        var attestation = AttestationFile.Read(path);
-        if (keyFile is null && attestation.IsSigned)
-            throw new BadArgumentException($"{path} is signed; name the signer's public key with --key");
+        var attestations = files.SelectMany(file => FindAttestations(file.FullName))
+            .Select(path => (Path: path, File: AttestationFile.Read(path))).ToList();
+        if (keyFile is null && attestations.Find(each => each.File.IsSigned).Path is { } signed)
+            throw new BadArgumentException($"{signed} is signed; name the signer's public key with --key");
         using var key = keyFile is null ? null : SigningKey.ReadPublic(keyFile);
-        var recordSha256 = Sha256Digest.FindAt(run.Path, cancel)!;
-        if (attestation.FindProblem(key, run.Record, run.Verification.Verdict, recordSha256) is { } problem)
-            return [new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path)];
-        return attestation.IsSigned
-            ? []
-            :
-            [
-                new BuildMessage(
-                    Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it", path),
-            ];
+        var attested = run.ToAttested(cancel);
+        List<BuildMessage> messages = [];
+        foreach (var (path, file) in attestations)
+            if (file.FindProblem(attested, key) is { } problem)
+                messages.Add(new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path));
+
+        // A key asks for a signature: where all that could be signed was taken away, nothing holds.
+        if (key is not null && !attestations.Exists(each => each.File.IsSigned))
+            messages.Add(new BuildMessage(
+                Severity.Error, GateCodes.Attestation, "no attestation is signed, and --key asks for a signature",
+                attestations[0].Path));
+
+        // What a signed statement names is signed with it: the record, of which every unsigned file is made.
+        if (!attestations.Exists(each => each.File.IsSigned && each.File.Format == AttestationFormats.Default))
+            messages.AddRange(attestations.Where(each => !each.File.IsSigned).Select(each => new BuildMessage(
+                Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it",
+                each.Path)));
+        return messages;
+    }
+
+    // A folder stands for the files that atu attest writes: of each format the signed one, or else the unsigned.
+    private static List<string> FindAttestations(string path)
+    {
+        if (!Directory.Exists(path))
+            return [path];
+        var found = AttestationFormats.All
+            .Select(format => new[] { format.SignedFileName, format.UnsignedFileName }.OfType<string>()
+                .Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists))
+            .OfType<string>().ToList();
+        return found.Count > 0
+            ? found
+            : throw new BadArgumentException(
+                $"{path} has no attestation ({string.Join(", ", AttestationFormats.FileNames)}); `atu attest` writes them");
     }
 
     private static BuildMessage DescribeMissing(IReadOnlyList<FileCheck> missing, bool byReadings, string path)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
@@ -259,7 +260,7 @@ public sealed class RunFolder : IDisposable
     // With the attestations of a record, which are about it alone.
     private static IEnumerable<string> ReportsAndPictures =>
     [
-        .. ReportFormats.All.Select(report => report.FileName), RunRecord.SignedFileName, RunRecord.StatementFileName,
+        .. ReportFormats.All.Select(report => report.FileName), .. AttestationFormats.FileNames,
         .. RunPictures.Names,
     ];
 

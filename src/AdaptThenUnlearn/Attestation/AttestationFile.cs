@@ -1,70 +1,51 @@
-using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Files;
-using AdaptThenUnlearn.Gating;
-using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Attestation;
 
-/// <summary>A file that states a run's verdict: a signed envelope, or a bare statement.</summary>
+/// <summary>A file that states a run for other tools, in one of <see cref="AttestationFormats"/>.</summary>
 public sealed class AttestationFile
 {
-    private const long MaxBytes = 4 << 20;
+    private const long MaxBytes = 16 << 20;
 
     private readonly string _path;
-    private readonly DsseEnvelope? _envelope;
-    private readonly JsonObject? _statement;
+    private readonly string _text;
 
-    private AttestationFile(string path, DsseEnvelope? envelope, JsonObject? statement) =>
-        (_path, _envelope, _statement) = (path, envelope, statement);
+    private AttestationFile(string path, string text, IAttestationFormat format) =>
+        (_path, _text, Format) = (path, text, format);
+
+    /// <summary>The format it looks like.</summary>
+    public IAttestationFormat Format { get; }
 
     /// <summary>Whether it has a signature, of whichever key.</summary>
-    public bool IsSigned => _envelope is not null;
+    public bool IsSigned => Format.IsSigned(_text);
 
-    /// <summary>Reads a file of at most 4 MiB.</summary>
-    /// <exception cref="AttestationException">It cannot be read, or is neither.</exception>
+    /// <summary>Reads a file of at most 16 MiB.</summary>
+    /// <exception cref="AttestationException">It cannot be read, or looks like no format.</exception>
     public static AttestationFile Read(string path) => Parse(ReadText(path, MaxBytes, "cannot be read"), path);
 
     /// <summary>Reads a text.</summary>
-    /// <param name="text">JSON.</param>
+    /// <param name="text">As <c>atu attest</c> or another signer wrote it.</param>
     /// <param name="path">Of the file, for errors.</param>
-    /// <exception cref="AttestationException">It is neither.</exception>
-    public static AttestationFile Parse(string text, string path) => TestResultStatement.TryParse(text, out var statement)
-        ? new(path, null, statement)
-        : new(path, DsseEnvelope.Parse(text, path), null);
+    /// <exception cref="AttestationException">It looks like no format.</exception>
+    public static AttestationFile Parse(string text, string path) =>
+        AttestationFormats.All.FirstOrDefault(format => format.Recognizes(text)) is { } found
+            ? new(path, text, found)
+            : throw new AttestationException(
+                path,
+                $"is not an attestation ({string.Join(", ", AttestationFormats.All.Select(format => format.Name))}); "
+                    + "`atu attest RECORD --key KEY` writes one");
 
     /// <summary>
-    /// Why it does not hold, in a sentence without a full stop that begins with a verb; null where the key signed it, or no
-    /// signature is asked for, and it says what its run gives today.
+    /// Why it does not hold, in a sentence without a full stop that begins with a verb; null where the key signed it, or it has
+    /// no signature, and it says what its run gives today.
     /// </summary>
-    /// <param name="key">That must have signed it; null for a bare statement.</param>
-    /// <param name="record">Of the run.</param>
-    /// <param name="verdict">The record's, judged today.</param>
-    /// <param name="recordSha256">Digest of the record's file.</param>
-    /// <exception cref="AttestationException">It is signed, and there is no key.</exception>
-    public string? FindProblem(SigningKey? key, RunRecord record, Verdict verdict, string recordSha256)
-    {
-        // The signature first: what nobody signed need not be read.
-        var statement = _statement;
-        if (_envelope is null)
-        {
-            if (key is not null)
-                return "is an unsigned statement, and a signature is asked for";
-        }
-        else
-        {
-            if (key is null)
-                throw new AttestationException(_path, "is signed; name the signer's public key");
-            if (_envelope.OpenWith(key) is not { } payload)
-                return "is not signed by this key, or was changed after it was signed";
-            if (_envelope.PayloadType != DsseEnvelope.InTotoType
-                || !TestResultStatement.TryParse(RegularFile.DecodeText(payload), out statement))
-                return "does not hold an in-toto statement";
-        }
-
-        return record.Outputs.Count(output => OutputRoles.IsGenerator(output.Role)) == 1
-            ? TestResultStatement.FindDifference(statement!, TestResultStatement.Create(record, verdict, recordSha256))
+    /// <param name="run">As it is judged today.</param>
+    /// <param name="key">That must have signed it; null for an unsigned file.</param>
+    /// <exception cref="AttestationException">It cannot be read, or it is signed and there is no key.</exception>
+    public string? FindProblem(AttestedRun run, SigningKey? key) =>
+        run.HasArtifact
+            ? Format.FindProblem(_text, _path, run, key)
             : "cannot be compared: the record does not name one artifact";
-    }
 
     /// <summary>Reads a file's text.</summary>
     /// <param name="path">The file.</param>

@@ -40,9 +40,7 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
         try
         {
             var envelope = JsonSerializer.Deserialize<DsseEnvelope>(text, _json);
-            if (envelope is { PayloadType: not null, Payload: not null, Signatures: [_, ..] }
-                && IsCanonical(envelope.Payload)
-                && envelope.Signatures.All(signature => signature is { Sig: not null } && IsCanonical(signature.Sig)))
+            if (envelope?.IsWhole == true)
                 return envelope;
         }
         catch (JsonException)
@@ -51,6 +49,13 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
 
         throw new AttestationException(path, "is not a DSSE envelope with a signature; `atu attest RECORD --key KEY` writes one");
     }
+
+    /// <summary>Whether nothing is missing, and what must be base64 is.</summary>
+    [JsonIgnore]
+    internal bool IsWhole =>
+        this is { PayloadType: not null, Payload: not null, Signatures: [_, ..] }
+        && IsCanonical(Payload)
+        && Signatures.All(signature => signature is { Sig: not null } && IsCanonical(signature.Sig));
 
     /// <summary>The envelope as one line of JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, _json) + "\n";

@@ -1,25 +1,43 @@
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Attestation;
 
-/// <summary>An ECDSA key on the curve P-256, read from a PEM file.</summary>
+/// <summary>
+/// An ECDSA key, read from a PEM file: this tool signs on the curve P-256, and checks signatures of larger curves too.
+/// </summary>
 public sealed class SigningKey : IDisposable
 {
     private const long MaxBytes = 64 << 10;
-    private const string Curve = "1.2.840.10045.3.1.7";   // secp256r1, by RFC 5480
-    private readonly ECDsa _key;
+    private const string P256 = "1.2.840.10045.3.1.7";   // secp256r1, by RFC 5480
 
-    private SigningKey(ECDsa key) => _key = key;
+    // Each curve has the hash of its size, as ECDSA in RFC 7518, section 3.4.
+    private static readonly Dictionary<string, HashAlgorithmName> _hashes = new()
+    {
+        [P256] = HashAlgorithmName.SHA256,
+        ["1.3.132.0.34"] = HashAlgorithmName.SHA384,   // secp384r1
+        ["1.3.132.0.35"] = HashAlgorithmName.SHA512,   // secp521r1
+    };
+
+    private readonly ECDsa _key;
+    private readonly HashAlgorithmName _hash;
+
+    private SigningKey(ECDsa key, HashAlgorithmName hash) => (_key, _hash) = (key, hash);
 
     /// <summary>SHA-256 of the public key (SubjectPublicKeyInfo in DER), which names the key in what is printed.</summary>
     public string Id => Sha256Digest.Compute(_key.ExportSubjectPublicKeyInfo());
 
-    /// <summary>Reads a private key: <c>PRIVATE KEY</c> (PKCS #8) or <c>EC PRIVATE KEY</c> (SEC 1), not encrypted.</summary>
+    /// <summary>SHA-256 of the public key in PEM, which names the key in a model signature.</summary>
+    public string PemFingerprint => Sha256Digest.Compute(_key.ExportSubjectPublicKeyInfoPem() + "\n");
+
+    /// <summary>
+    /// Reads a private key: <c>PRIVATE KEY</c> (PKCS #8) or <c>EC PRIVATE KEY</c> (SEC 1), on P-256, not encrypted.
+    /// </summary>
     /// <exception cref="AttestationException">It is none, or cannot be read.</exception>
     public static SigningKey ReadPrivate(string path)
     {
-        var key = Read(path, "a private key", "PRIVATE KEY");
+        var key = Read(path, "a private key on the curve P-256", "PRIVATE KEY", [P256]);
         try
         {
             key._key.ExportParameters(includePrivateParameters: true);
@@ -32,21 +50,44 @@ public sealed class SigningKey : IDisposable
         }
     }
 
-    /// <summary>Reads a public key: <c>PUBLIC KEY</c> (SubjectPublicKeyInfo).</summary>
+    /// <summary>Reads a public key: <c>PUBLIC KEY</c> (SubjectPublicKeyInfo), on P-256, P-384 or P-521.</summary>
     /// <exception cref="AttestationException">It is none, or cannot be read.</exception>
-    public static SigningKey ReadPublic(string path) => Read(path, "a public key", "PUBLIC KEY");
+    public static SigningKey ReadPublic(string path) =>
+        Read(path, "a public key on the curve P-256, P-384 or P-521", "PUBLIC KEY", _hashes.Keys);
 
-    /// <summary>Signs with SHA-256; the signature is an ASN.1 sequence, as OpenSSL and cosign write it.</summary>
-    public byte[] Sign(byte[] data) => _key.SignData(data, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+    /// <summary>Signs; the signature is an ASN.1 sequence, as OpenSSL and cosign write it.</summary>
+    public byte[] Sign(byte[] data) => _key.SignData(data, _hash, DSASignatureFormat.Rfc3279DerSequence);
 
     /// <summary>Whether a signature is this key's over some data.</summary>
     public bool Verifies(byte[] data, byte[] signature) =>
-        _key.VerifyData(data, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        _key.VerifyData(data, signature, _hash, DSASignatureFormat.Rfc3279DerSequence);
+
+    /// <summary>
+    /// Whether a file names this key: by either digest, or by its own bytes in base64, as older signers wrote it.
+    /// </summary>
+    /// <param name="name">Any text.</param>
+    public bool IsNamed(string name) =>
+        name == PemFingerprint || name == Id || name == Convert.ToBase64String(_key.ExportSubjectPublicKeyInfo());
 
     /// <inheritdoc/>
     public void Dispose() => _key.Dispose();
 
-    private static SigningKey Read(string path, string what, string label)
+    /// <summary>The public key of a certificate; null where it is not ECDSA on one of the three curves.</summary>
+    internal static SigningKey? FromCertificate(X509Certificate2 certificate)
+    {
+        var key = certificate.GetECDsaPublicKey();
+        if (key is not null && FindHash(key) is { } hash)
+            return new SigningKey(key, hash);
+        key?.Dispose();
+        return null;
+    }
+
+    private static HashAlgorithmName? FindHash(ECDsa key) =>
+        _hashes.TryGetValue(key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value ?? "", out var hash)
+            ? hash
+            : null;
+
+    private static SigningKey Read(string path, string what, string label, IReadOnlyCollection<string> curves)
     {
         var text = AttestationFile.ReadText(path, MaxBytes, $"cannot be read as {what}");
         if (text.Contains("ENCRYPTED", StringComparison.Ordinal))
@@ -58,16 +99,17 @@ public sealed class SigningKey : IDisposable
             if (!text.Contains($"{label}-----", StringComparison.Ordinal))
                 throw new CryptographicException();
             key.ImportFromPem(text);
-            if (key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value != Curve)
+            if (FindHash(key) is not { } hash
+                || !curves.Contains(key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value))
                 throw new CryptographicException();
-            return new SigningKey(key);
+            return new SigningKey(key, hash);
         }
         catch (Exception none) when (none is CryptographicException or ArgumentException)
         {
             key.Dispose();
             throw new AttestationException(
                 path,
-                $"is not {what} on the curve P-256 in PEM; `openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes "
+                $"is not {what} in PEM; `openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes "
                     + "a key, and `openssl ec -in key.pem -pubout -out public.pem` its public part",
                 none);
         }

@@ -116,7 +116,9 @@ public static class TestResultStatement
             path.Aggregate(node, (found, name) => (found as JsonObject)?[name]);
     }
 
-    private static string Result(Outcome outcome) => outcome switch
+    /// <summary>An outcome as this predicate names it.</summary>
+    /// <param name="outcome">Of a verdict.</param>
+    public static string Result(Outcome outcome) => outcome switch
     {
         Outcome.Passed => "PASSED",
         Outcome.PassedWithWaivers => "WARNED",

@@ -27,7 +27,8 @@ public static class GateCodes
     public const string MissingFiles = "ATU3006";
 
     /// <summary>
-    /// An attestation does not fit its run, or no signature of it is the key's; a warning where it is unsigned.
+    /// An attestation does not fit its run or model, or no signature of it is the key's; a warning where it is unsigned. Or a
+    /// generator that may not be released was to be signed.
     /// </summary>
     public const string Attestation = "ATU3007";
 }

@@ -45,6 +45,11 @@ public static class InputRoles
     /// <param name="number">From 1.</param>
     public static string Part(string role, int number) => FormattableString.Invariant($"{role}, part {number}");
 
+    /// <summary>Whether a role is that of a further file of a checkpoint.</summary>
+    /// <param name="role">As a record has it.</param>
+    /// <param name="whole">Role of the checkpoint.</param>
+    public static bool IsPartOf(string role, string whole) => role.StartsWith($"{whole}, part ", StringComparison.Ordinal);
+
     /// <summary>Whether an input of a role may be a folder of images.</summary>
     /// <param name="role">As a record has it.</param>
     public static bool MayBeFolder(string role) =>

@@ -1,4 +1,7 @@
 using System.Text;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.HtmlText;
 using static AdaptThenUnlearn.Reports.Phrase;
@@ -7,8 +10,9 @@ using static System.Globalization.CultureInfo;
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>
-/// What completes the first printed page, so that it can be filed by itself: what was judged, by whom and when, and a place to
-/// sign. On a screen it is not shown: the same facts are elsewhere in the page.
+/// The dossier that completes the first printed page, so that it can be filed by itself: what was promised, measured, attacked
+/// and excepted, of which files, by whom and when, how to verify it, and a place to sign. On a screen it is not shown: the same
+/// facts are elsewhere in the page.
 /// </summary>
 internal static class HtmlCertificate
 {
@@ -19,7 +23,7 @@ internal static class HtmlCertificate
     /// <param name="record">Of the run.</param>
     public static void Append(StringBuilder html, RunRecord record)
     {
-        html.Append("<section class=\"certificate\">\n<h2>What was judged</h2>\n<dl>\n");
+        html.Append("<section class=\"certificate\">\n<h2>Dossier</h2>\n<dl>\n");
         foreach (var (what, value) in Facts(record))
             html.Append(InvariantCulture, $"<div><dt>{Escape(what)}</dt><dd>{RenderPhrases(value)}</dd></div>\n");
         html.Append("</dl>\n<dl class=\"signature\">\n");
@@ -28,13 +32,30 @@ internal static class HtmlCertificate
         html.Append("</dl>\n</section>\n");
     }
 
-    private static IEnumerable<(string What, Phrase[] Value)> Facts(RunRecord record)
+    private static IEnumerable<(string What, Phrase[] Value)> Facts(RunRecord record) =>
+    [
+        .. Promised(record),
+        .. Measured(record),
+        Attacked(),
+        Excepted(record),
+        .. Responsible(record),
+        .. Verifying(record),
+    ];
+
+    // What was fixed before anything was measured: the limits, which the rules above repeat, in a policy with a digest.
+    private static IEnumerable<(string What, Phrase[] Value)> Promised(RunRecord record)
     {
         var policy = record.PolicySource;
-        yield return ("Policy", [Code(policy.File), Trusted(", SHA-256 "), Code(policy.Sha256)]);
+        yield return ("Promised", [
+            Trusted(FormattableString.Invariant($"{record.Verdict.Findings.Count} limits of ")), Code(policy.File),
+            Trusted(", SHA-256 "), Code(policy.Sha256)]);
         yield return ("As it took effect", [Trusted("SHA-256 "), Code(policy.EffectiveSha256)]);
         foreach (var set in policy.Overrides)
             yield return ("Set over it", [Code(set)]);
+    }
+
+    private static IEnumerable<(string What, Phrase[] Value)> Measured(RunRecord record)
+    {
         yield return ("Generator", [
             Code(record.Policy.Generator.Checkpoint), Trusted(", SHA-256 "), Code(record.Before.GeneratorSha256)]);
         yield return ("Judged", record.After is { } after
@@ -43,24 +64,69 @@ internal static class HtmlCertificate
         yield return ("Measured", [
             Trusted($"{ReportText.Period(record.Times)} by "), Untrusted(record.Tool), Trusted(" on "),
             Untrusted(record.Environment.Device)]);
-        yield return ("Owner", [Untrusted(record.Policy.Owner ?? ReportText.None)]);
-        foreach (var fact in Build(record.Origin?.Clean() ?? new BuildOrigin()))
-            yield return fact;
+        foreach (var reading in (record.After ?? record.Before).Features)
+            if (reading.Looks is [.., var last])
+                yield return ("Found", [Untrusted(reading.Feature), Trusted($": {Count(last)}{Bound(record, reading)}")]);
+    }
+
+    // Attempts to get a feature back out of the judged generator: no record has any yet.
+    private static (string What, Phrase[] Value) Attacked() => ("Attacked", [Trusted("no attack is in this record")]);
+
+    // Who approved them, and why, stands beside the verdict on the same page.
+    private static (string What, Phrase[] Value) Excepted(RunRecord record)
+    {
+        var waived = record.Verdict.Findings.Where(finding => finding.Waiver is not null).ToList();
+        return ("Exceptions", waived.Count == 0 ? [Trusted("none")] : [
+            .. waived.SelectMany((finding, index) => new[]
+            {
+                Trusted(index == 0 ? "" : ", "), Code(finding.Rule.ToString()), Trusted(" until "),
+                Untrusted(finding.Waiver!.Expires),
+            }),
+        ]);
     }
 
     // In full: a short commit or a link's text says nothing on paper.
-    private static IEnumerable<(string What, Phrase[] Value)> Build(BuildOrigin origin)
+    private static IEnumerable<(string What, Phrase[] Value)> Responsible(RunRecord record)
     {
+        yield return ("Owner", [Untrusted(record.Policy.Owner ?? ReportText.None)]);
+        var origin = record.Origin?.Clean() ?? new BuildOrigin();
         (string What, string? Value)[] known =
         [
-            ("Repository", origin.Repository), ("Branch or tag", origin.Ref), ("Commit", origin.Commit),
-            ("Pull request", origin.PullRequest?.ToString(InvariantCulture)), ("Build", origin.BuildUrl ?? origin.Host),
-            ("Started by", origin.Actor),
+            ("", origin.Repository), ("branch or tag ", origin.Ref), ("commit ", origin.Commit),
+            ("pull request ", origin.PullRequest?.ToString(InvariantCulture)), ("", origin.BuildUrl ?? origin.Host),
+            ("started by ", origin.Actor),
         ];
-        foreach (var (what, value) in known)
-        {
-            if (value is not null)
-                yield return (what, [Untrusted(value)]);
-        }
+        Phrase[] build =
+        [
+            .. known.Where(fact => fact.Value is not null).SelectMany((fact, index) => new[]
+            {
+                Trusted($"{(index == 0 ? "" : " · ")}{fact.What}"), Untrusted(fact.Value!),
+            }),
+        ];
+        if (build.Length > 0)
+            yield return ("Build", build);
+    }
+
+    // A generator that may not be released has no signature of its own.
+    private static IEnumerable<(string What, Phrase[] Value)> Verifying(RunRecord record)
+    {
+        yield return ("Verify the record", [Code(RunReports.VerifyCommand)]);
+        yield return ("Its attestations", [Code($"atu verify {RunRecord.FileName} --readings --attestation . --key public.pem")]);
+        if (record.Verdict.Outcome.IsPass()
+            && record.Outputs.FirstOrDefault(output => output.Role == OutputRoles.Artifact) is { } artifact)
+            yield return ("Its generator", [Code($"atu verify-model {artifact.Path} --signature model.sig --key public.pem")]);
+    }
+
+    private static string Count(Look look) => string.Create(InvariantCulture, $"{look.Hits} of {look.Samples} images");
+
+    private static string Bound(RunRecord record, FeatureReading reading)
+    {
+        if (record.Verdict.Findings.FirstOrDefault(each => each.Rule == RuleName.MaxRate(reading.Feature))
+            is not { Judged: not null } finding)
+            return "";
+        var isTrueRate = finding.AuditorErrors is ErrorCorrection.Corrected;
+        return $", {(isTrueRate ? "the true rate " : "")}at most {FindingNumbers.Create(finding).Judged} at "
+            + $"{ReportText.Percent(record.Policy.Evaluation.Confidence)} confidence"
+            + (isTrueRate ? ", corrected for the auditor's errors" : "");
     }
 }

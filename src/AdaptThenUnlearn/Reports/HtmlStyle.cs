@@ -97,9 +97,9 @@ internal static class HtmlStyle
           figure { margin: 0 0 .5rem; } .plot { zoom: .75; } td.bars svg { zoom: .65; }
           .pictures { break-inside: avoid; display: grid; grid-template-columns: 1fr 1fr; gap: 0 .8rem; } .pictures h2, .absent { grid-column: 1 / -1; } figure img { max-height: 7cm; }
           pre { max-height: none; white-space: pre-wrap; columns: 2; font-size: .8rem; line-height: 1.25; }
-          .certificate { display: block; break-after: page; border: 1px solid var(--line); padding: .6rem .8rem; } .certificate dl { margin: 0; }
+          .certificate { display: block; break-after: page; border: 1px solid var(--line); padding: .5rem .8rem; line-height: 1.2; } .certificate dl { margin: 0; }
           .certificate div { display: grid; grid-template-columns: 9rem 1fr; gap: .6rem; } .certificate dt { color: var(--quiet); } .certificate dd { margin: 0; }
-          dl.signature { display: grid; grid-template-columns: 1fr 1fr; gap: 1.4rem 1.6rem; margin-top: 1.6rem; }
+          dl.signature { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem 1.6rem; margin-top: 1.3rem; }
           .signature div { grid-template-columns: 5rem 1fr; } .signature dd { border-bottom: 1px solid var(--ink); }
         }
         """;

@@ -109,7 +109,9 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
         var run = Records.Named("many-rules");
         string[] facts =
         [
-            run.Before.GeneratorSha256, run.After!.GeneratorSha256, run.PolicySource.EffectiveSha256, "Signature", run.Tool
+            run.Before.GeneratorSha256, run.After!.GeneratorSha256, run.PolicySource.EffectiveSha256, "Signature", run.Tool,
+            "20 of 10000 images", "Attacked", "Exceptions", "atu verify run.json --readings", "--attestation . --key public.pem",
+            "atu verify-model no-eights.safetensors --signature model.sig",
         ];
         Assert.All(facts, fact => Assert.Contains(fact, text, StringComparison.Ordinal));
         Assert.Equal(

@@ -1,0 +1,52 @@
+using System.Globalization;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Attestation;
+
+/// <summary>What a rule measures, in the words of files that list metrics instead of limits.</summary>
+internal static class RuleMetric
+{
+    /// <summary>The metric's name for programs, e.g. <c>feature-rate</c>.</summary>
+    public static string Name(RuleName rule) => rule.Limit switch
+    {
+        RuleLimit.MaxRate => "feature-rate",
+        RuleLimit.MinUnlearned => "share-unlearned",
+        RuleLimit.MaxFrechetDistance => "frechet-distance",
+        RuleLimit.MaxFrechetIncrease => "frechet-distance-increase",
+        RuleLimit.MinShareKept => "share-kept",
+        _ => "value",
+    };
+
+    /// <summary>The metric's name for people, with the feature or class that it is about.</summary>
+    public static string Describe(RuleName rule, RunRecord record)
+    {
+        var distance = (record.After ?? record.Before).Quality?.DistanceName ?? "Fréchet distance";
+        return rule.Limit switch
+        {
+            RuleLimit.MaxRate => $"share of images that show {rule.Subject}",
+            RuleLimit.MinUnlearned => $"share of {rule.Subject} that is unlearned",
+            RuleLimit.MaxFrechetDistance => distance,
+            RuleLimit.MaxFrechetIncrease => $"growth of the {distance}",
+            RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
+            _ => rule.ToString(),
+        };
+    }
+
+    /// <summary>The images that a rule was measured on, in words.</summary>
+    public static string Images(RuleName rule, RunRecord record)
+    {
+        var measured = record.After ?? record.Before;
+        var looks = measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)?.Looks;
+        var images = rule.Limit switch
+        {
+            RuleLimit.MaxRate => looks is [.., var last] ? last.Samples : null,
+            RuleLimit.MinUnlearned => looks is [var first, ..] ? first.Samples : null,
+            RuleLimit.MinShareKept => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
+            _ => measured.Quality?.Samples,
+        };
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(images is { } known ? $"{known} generated images" : "generated images")}, latents of seed {measured.Seed}");
+    }
+}
