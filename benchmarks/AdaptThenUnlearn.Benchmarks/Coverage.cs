@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Benchmarks;
 internal static class Coverage
 {
     private const double Confidence = 0.95;
-    private const double Limit = 0.01;
+    internal const double Limit = 0.01;
     private const int Features = 5;
     private const int Seeds = 1000;
     private static readonly DateOnly _today = new(2026, 1, 1);
@@ -115,11 +115,11 @@ internal static class Coverage
     }
 
     // In the order of the replications, whichever core does which.
-    private static IReadOnlyList<T> Replicate<T>(int replications, Func<int, T> replicate) =>
+    internal static IReadOnlyList<T> Replicate<T>(int replications, Func<int, T> replicate) =>
         [.. ParallelEnumerable.Range(0, replications).AsOrdered().Select(replicate)];
 
     // The same for the same cell and replication, on every machine.
-    private static Random RandomOf(string cell, int replication) =>
+    internal static Random RandomOf(string cell, int replication) =>
         new(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(FormattableString.Invariant($"{cell} {replication}")))));
 
     private static double Seen(double rate, double missed, double alarms) => rate * (1 - missed) + (1 - rate) * alarms;
@@ -129,7 +129,7 @@ internal static class Coverage
         Binomial(random, labelled.Without, alarms));
 
     // Samples grow as the measurement lets them grow, and the gate judges what was counted.
-    private static IReadOnlyList<Finding> Judge(
+    internal static IReadOnlyList<Finding> Judge(
         Random random, UnlearningPolicy policy, (DetectionCounts Errors, double Seen)[] features)
     {
         var sizes = policy.Evaluation.Looks();
@@ -158,7 +158,7 @@ internal static class Coverage
         return Gate.Judge(policy, measured, after: null, _today).Findings;
     }
 
-    private static UnlearningPolicy Policy(int samples, int most, int features, string? treatment) => new(
+    internal static UnlearningPolicy Policy(int samples, int most, int features, string? treatment) => new(
         SchemaVersion: 1,
         Name: "coverage",
         new GeneratorChoice("generator.safetensors", Format: "auto", Sha256: null, Discriminator: null),

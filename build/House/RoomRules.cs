@@ -30,7 +30,8 @@ public static class RoomRules
         ["Measurements"] = [],
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
-        ["Runs"] = ["Gating", "Policies", "Measurements"],
+        ["Locking"] = ["Policies"],
+        ["Runs"] = ["Gating", "Locking", "Policies", "Measurements"],
         ["Attestation"] = ["Runs", "Gating", "Policies"],
         ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
 
@@ -86,7 +87,7 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
+            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Locking", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
@@ -97,7 +98,7 @@ public static class RoomRules
         // Publishing: run records, never checkpoints.
         ["Publishing.Hosts"] = [],
         ["Publishing.Targets"] = ["Publishing.Hosts"],
-        ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Locking", "Measurements", "Policies"],
         ["Publishing.Pages"] =
         [
             "Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"
@@ -123,9 +124,10 @@ public static class RoomRules
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
-            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Labelling",
-            "Measurements", "Policies",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
+            "Labelling", "Measurements", "Policies", "Cli.Timestamps",
         ],
+        ["Cli.Timestamps"] = [],
         ["Cli.Comparing"] =
         [
             "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"
@@ -134,12 +136,12 @@ public static class RoomRules
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
-            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Publishing.Admission", "Publishing.Hosts",
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Publishing.Admission", "Publishing.Hosts",
             "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
             "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
             "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",
-            "Runs", "Gating", "Labelling", "Measurements", "Policies",
+            "Runs", "Gating", "Locking", "Labelling", "Measurements", "Policies",
         ],
 
         // The doors know the command line, and nothing of the house.
