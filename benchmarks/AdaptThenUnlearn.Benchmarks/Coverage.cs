@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Benchmarks;
 internal static class Coverage
 {
     private const double Confidence = 0.95;
-    private const double Limit = 0.01;
+    internal const double Limit = 0.01;
     private const int Features = 5;
     private const int Seeds = 1000;
     private static readonly DateOnly _today = new(2026, 1, 1);
@@ -129,7 +129,7 @@ internal static class Coverage
         Binomial(random, labelled.Without, alarms));
 
     // Samples grow as the measurement lets them grow, and the gate judges what was counted.
-    private static IReadOnlyList<Finding> Judge(
+    internal static IReadOnlyList<Finding> Judge(
         Random random, UnlearningPolicy policy, (DetectionCounts Errors, double Seen)[] features)
     {
         var sizes = policy.Evaluation.Looks();

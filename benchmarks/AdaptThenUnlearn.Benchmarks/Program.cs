@@ -41,6 +41,9 @@ switch (args.FirstOrDefault())
     case "flips":
         VerdictFlips.Run(replications: Number(10_000));
         break;
+    case "locked-seeds":
+        LockedSeeds.Run(replications: Number(1000));
+        break;
     case "fuzz":
         Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
         break;

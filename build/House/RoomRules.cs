@@ -30,7 +30,8 @@ public static class RoomRules
         ["Measurements"] = [],
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
-        ["Runs"] = ["Gating", "Policies", "Measurements", "Labelling"],   // a person's audit is evidence of a run
+        ["Locking"] = ["Policies"],
+        ["Runs"] = ["Gating", "Locking", "Policies", "Measurements", "Labelling"],   // a person's audit is evidence of a run
         ["Attestation"] = ["Runs", "Reports", "Gating", "Policies", "Measurements"],
         ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
 
@@ -86,8 +87,8 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Labelling", "Measurements",
-            "Policies",
+            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking", "Labelling",
+            "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
@@ -98,7 +99,7 @@ public static class RoomRules
         // Publishing: run records, never checkpoints.
         ["Publishing.Hosts"] = [],
         ["Publishing.Targets"] = ["Publishing.Hosts"],
-        ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Locking", "Measurements", "Policies"],
         ["Publishing.Pages"] =
         [
             "Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"
@@ -124,9 +125,10 @@ public static class RoomRules
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
-            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Labelling",
-            "Measurements", "Policies",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
+            "Labelling", "Measurements", "Policies", "Cli.Timestamps",
         ],
+        ["Cli.Timestamps"] = [],
         ["Cli.Comparing"] =
         [
             "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"
@@ -135,12 +137,12 @@ public static class RoomRules
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
-            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Publishing.Admission", "Publishing.Hosts",
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Publishing.Admission", "Publishing.Hosts",
             "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
             "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
             "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",
-            "Runs", "Gating", "Labelling", "Measurements", "Policies",
+            "Runs", "Gating", "Locking", "Labelling", "Measurements", "Policies",
         ],
 
         // The doors know the command line, and nothing of the house.

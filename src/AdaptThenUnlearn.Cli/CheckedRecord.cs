@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
@@ -19,23 +20,33 @@ internal sealed record CheckedRecord(
     /// <summary>The run's folder.</summary>
     public string Folder => System.IO.Path.GetDirectoryName(Path)!;
 
+    /// <summary>What a reader may want to know of the lock; null where there is nothing to say.</summary>
+    public string? LockNote { get; init; }
+
     /// <summary>Reads and verifies a record.</summary>
     /// <param name="path">Of the record's file, absolute.</param>
     /// <param name="cancel">Ends hashing soon, also of a large file.</param>
+    /// <param name="lockRequired">Whether the run must have been made under a lock.</param>
+    /// <param name="authorities">Certificates that must stand behind the lock's time stamp; null to require none.</param>
     /// <exception cref="RunRecordException">It is damaged, or of another version.</exception>
-    public static CheckedRecord Read(string path, CancellationToken cancel)
+    public static CheckedRecord Read(
+        string path, CancellationToken cancel, bool lockRequired = false, X509Certificate2Collection? authorities = null)
     {
         var record = RunRecordFile.Read(path);
         var folder = System.IO.Path.GetDirectoryName(path)!;
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, today, cancel);
+        var lockProblems = new RecordedLock((folder, record), lockRequired, authorities).FindProblems(out var note);
         return new(path, record, verification,
         [
             .. CheckReports(folder, record, verification.IsReworded, path),
-            .. verification.Contradictions.Select(
+            .. verification.Contradictions.Concat(lockProblems).Select(
                 problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
             .. FindAuditsLeftOut(folder, record, path),
-        ]);
+        ])
+        {
+            LockNote = note,
+        };
     }
 
     // A person may have seen what the auditor did not.

@@ -25,6 +25,9 @@ internal static class EnvironmentDefaults
     /// <summary>The number of parts for <c>--shard auto</c>, where the engine tells the part's number alone.</summary>
     public const string ShardsVariable = "ATU_SHARDS";
 
+    /// <summary>Replaces <c>--locked</c>.</summary>
+    public const string LockedVariable = "ATU_LOCKED";
+
     /// <summary>The output folder without option and variable.</summary>
     public const string Out = "artifacts";
 
@@ -37,6 +40,7 @@ internal static class EnvironmentDefaults
         (OutVariable, "output folder of atu govern, where --out is not given"),
         (DeviceVariable, "device, where --device is not given"),
         (ThreadsVariable, "number of CPU threads, where --threads is not given"),
+        (LockedVariable, "true requires a lock beside every policy, as --locked"),
         (ShardVariable, "part for --shard auto, as i/n; wins over an engine's own variables"),
         (ShardsVariable, "number of parts for --shard auto under Kubernetes"),
         (TorchBackend.FolderVariable, "folder that holds libtorch"),
@@ -59,6 +63,15 @@ internal static class EnvironmentDefaults
                 $"{OutVariable} is '{folder}', which is a file; name a folder, or remove the variable");
         return Path.GetFullPath(environment[OutVariable] ?? Out);
     }
+
+    /// <summary>Whether every policy must be locked.</summary>
+    /// <exception cref="BadArgumentException">The variable has another value than true, false, 1 and 0.</exception>
+    public static bool RequiresLock(EnvironmentSnapshot environment) => environment[LockedVariable] switch
+    {
+        "true" or "1" => true,
+        null or "false" or "0" => false,
+        var other => throw new BadArgumentException($"{LockedVariable} is '{other}'; it must be true or false"),
+    };
 
     /// <summary>The number of threads without option and variable.</summary>
     public const string Threads = "auto";

@@ -27,6 +27,7 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu govern policies/my-policy.json",
                 "atu govern 'policies/*.json' --no-train --out evidence",
                 "atu govern policies/my-policy.json --set unlearning.steps=600 --threads 4",
+                "atu govern 'policies/*.json' --locked",
                 "atu govern 'policies/*.json' --quiet --json",
                 "atu govern policies/my-policy.json --audit artifacts/my-policy/audit.json",
             ],
@@ -40,6 +41,11 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
             [
                 "atu plan policies/my-policy.json --shards 16 --for slurm --out measure.sh",
                 "atu plan policies/my-policy.json --shards 16 --for kubernetes --image registry/atu:1.0 --out measure.yaml",
+            ],
+            ["lock"] =
+            [
+                "atu lock policies/my-policy.json",
+                "atu lock policies/my-policy.json --timestamp https://authority.example/tsr",
             ],
             ["verify"] =
             [

@@ -33,6 +33,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         [
             test.House.Policy("planned"), "--shards", "2", "--for", "slurm", "--out", test.House.At("plan.sh"), "--overwrite"
         ],
+        ["lock"] = test => [test.House.Policy("locked")],
         ["verify"] = test => [test.Record()],
         ["verify-model"] = test => test.SignedModel(),
         ["attest"] = test => [test.Record(), "--out", test.House.At("statement.json"), "--overwrite"],

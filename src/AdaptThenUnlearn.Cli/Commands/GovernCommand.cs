@@ -75,7 +75,7 @@ public sealed class GovernCommand(Terminal terminal)
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
         {
             _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
-            _measured, _audit, Terminal.Json,
+            _measured, _audit, PolicyLocks.Required, Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -192,8 +192,9 @@ public sealed class GovernCommand(Terminal terminal)
     {
         List<PolicyFile> read = [];
         var found = PolicyArguments.Find(parsed.GetRequiredValue(_policies), terminal);
-        foreach (var schema in found.Schemas)
-            _verdictLines.WriteSkipped(schema);
+        var isLockRequired = PolicyLocks.AreRequired(parsed);
+        foreach (var other in found.Skipped)
+            _verdictLines.WriteSkipped(other);
         var unreadable = found.Problem;
         foreach (var file in found.Files)
         {
@@ -201,6 +202,7 @@ public sealed class GovernCommand(Terminal terminal)
             try
             {
                 var policy = PolicyFile.Read(file, parsed.GetValue(_set) ?? [], terminal);
+                policy = policy.Result.Policy is null ? policy : PolicyLocks.Apply(policy, isLockRequired);
                 isPolicy = policy.Result.Policy is not null;
                 read.Add(policy);
             }
@@ -297,7 +299,10 @@ public sealed class GovernCommand(Terminal terminal)
         var request = new RunRequest(
             run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion,
             Origin: _publication.FindOrigin(parsed),
-            Parts: parsed.GetValue(_measured) is { Length: > 0 } parts ? FilePattern.ExpandAll(parts) : null);
+            Parts: parsed.GetValue(_measured) is { Length: > 0 } parts ? FilePattern.ExpandAll(parts) : null,
+            Lock: run.File.Lock is { } found
+                ? new RequestedLock(found.Lock.PolicySha256, found.Lock.Time, found.Stamped)
+                : null);
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Cli.Sharding;
+using AdaptThenUnlearn.Locking;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
@@ -46,6 +47,7 @@ public sealed class MeasureCommand(Terminal terminal)
         var command = new Command("measure", "Measure a policy's generator without judging it")
         {
             _policy, _set, Terminal.Json, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+            PolicyLocks.Required,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
@@ -65,7 +67,7 @@ public sealed class MeasureCommand(Terminal terminal)
     {
         var command = new Command("merge", "Merge the parts of one measurement, with the same numbers as measured at once")
         {
-            _policy, _parts, _set, Terminal.Json, Machine.Device, Machine.Threads,
+            _policy, _parts, _set, Terminal.Json, Machine.Device, Machine.Threads, PolicyLocks.Required,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
@@ -86,12 +88,12 @@ public sealed class MeasureCommand(Terminal terminal)
         if (file.Result.Policy is not { } policy)
             return ExitCodes.BadPolicy;
 
+        file = PolicyLocks.Apply(file, PolicyLocks.AreRequired(parsed));
         var inputs = file.Inputs();
         OutputFiles.Require(
             parsed, [Target(parsed, policy)], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
             path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
         var device = Machine.Prepare(parsed, terminal);
-        var images = EvaluationImages.FromOptions(policy.Evaluation, device);
         return file.RunWithLocatedErrors(inputs, () =>
         {
             var opened = inputs.Open(cancel);
@@ -102,13 +104,15 @@ public sealed class MeasureCommand(Terminal terminal)
                     $"is missing: weights do not tell what this generator computes; assumed: {assumed.Sentence}. A verdict " +
                     $"needs the statement; if the assumption is right, add {UnclearLayersException.Property(assumed.Layers)}"));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
+            var measured = LockedSeed.ApplyTo(policy, file.Lock?.Lock.PolicySha256, generator.Sha256);
+            var images = EvaluationImages.FromOptions(measured.Evaluation, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
 
             var fingerprint = MeasurementShard.FingerprintOf(
                 Machine.ToolVersion, file.EffectiveSha256, policy, opened.Select(input => (input.Role, input.Sha256)));
             return work(
-                new MeasureContext(file, policy, generator, device, fingerprint),
-                new GeneratorEvaluator(policy, classifiers, reference, images));
+                new MeasureContext(file, measured, generator, device, fingerprint),
+                new GeneratorEvaluator(measured, classifiers, reference, images));
         });
     }
 

@@ -60,7 +60,7 @@ public static class PolicyCommands
             [.. policy.Result.Errors.Concat(policy.Result.Warnings).Select(found => found.ToBuildMessage())];
         var written = messages.Count;
         if (policy.Result.Policy is not null)
-            messages.AddRange(ClassifierFilesCheck.Check(policy));
+            messages.AddRange(ClassifierFilesCheck.Check(policy).Concat(FindLockProblem(policy)));
         var isValid = messages.TrueForAll(message => message.Severity != Severity.Error);
         if (isValid)
             messages.AddRange(FindDoubts(policy));
@@ -74,6 +74,22 @@ public static class PolicyCommands
         if (isValid)
             NoteWarmUp(policy, terminal);
         return new CheckedPolicy(policy, isValid, messages);
+    }
+
+    // With arguments, it is another policy than the one that is locked, and nobody asks to measure it.
+    private static IEnumerable<BuildMessage> FindLockProblem(PolicyFile policy)
+    {
+        if (policy.Overrides.Count > 0)
+            return [];
+        try
+        {
+            PolicyLocks.Apply(policy, required: false);
+            return [];
+        }
+        catch (BadArgumentException bad)
+        {
+            return [bad.Diagnostic];
+        }
     }
 
     // Such a policy is valid, but govern refuses it, or its verdict is weak.

@@ -58,7 +58,11 @@ public sealed class PublishCommand(Terminal terminal)
             parsed,
             parsed.GetValue(_advisory),
             parsed.GetValue(_untrusted),
-            [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy))], cancel);
+            [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy)
+            {
+                LockSha256 = PolicyLocks.Apply(policy, required: false).Lock?.Lock.PolicySha256,
+            })],
+            cancel);
         if (_publication.Result is { } result)
             Terminal.WriteJson(result);
         return exitCode;

@@ -26,14 +26,19 @@ public static class VerifyCommand
                 "Attestation of the run, by atu attest, or a folder with them; each must say what the record gives today",
         };
         var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestations, in PEM" };
+        var authority = new Option<FileInfo>("--timestamp-authority")
+        {
+            Description = "Certificates in PEM, one of which must stand behind the time stamp of the run's lock",
+        };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
         {
-            file, readings, attestations, key, Terminal.Json,
+            file, readings, attestations, key, PolicyLocks.Required, authority, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
-            var run = CheckedRecord.Read(path, cancel);
+            var authorities = RecordedLock.ReadAuthorities(parsed.GetValue(authority)?.FullName);
+            var run = CheckedRecord.Read(path, cancel, PolicyLocks.AreRequired(parsed), authorities);
             var (record, verification) = (run.Record, run.Verification);
             List<BuildMessage> diagnostics =
             [
@@ -46,6 +51,8 @@ public static class VerifyCommand
                     Severity.Warning, GateCodes.WeakVerdict,
                     "the record is from before the auditor's errors were counted: its own verdict is checked without them, and " +
                     "the one below counts them", path));
+            if (run.LockNote is { } note)
+                terminal.WriteStatus($"{record.Policy.Name}: {note}");
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             var missing = verification.MissingFiles;
             if (missing.Count > 0)

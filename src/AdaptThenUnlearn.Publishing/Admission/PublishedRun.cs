@@ -24,6 +24,11 @@ public sealed record PublishedRun(
     /// <summary>Whether the repository's policy differs from the one in the record.</summary>
     public bool PolicyDiffers { get; init; }
 
+    /// <summary>The policy with the seed that the readings were taken with: under a lock, it is not the policy's own.</summary>
+    public UnlearningPolicy MeasuredPolicy => Record.Lock is null
+        ? Policy
+        : Policy with { Evaluation = Policy.Evaluation with { Seed = Record.Before.Seed } };
+
     /// <summary>
     /// JSON paths of the pins that the trusted policy lacks. Without them another build could have measured with any file.
     /// </summary>

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Locking;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
@@ -54,8 +55,11 @@ public sealed class PublishedRunReader(
 
         // Pins hash files, which only an untrusted record needs.
         var pins = untrusted ? new FilePins(policy.Policy, policy.File, record) : null;
-        var problems = judged.Problems.Union(MeasurementProblems(policy.Policy, record)).Concat(pins?.Mismatches ?? []);
-        judged = new Verification([.. problems], Gate.Judge(policy.Policy, record.Before, record.After, today));
+        var problems = judged.Problems.Union(MeasurementProblems(policy.Policy, record))
+            .Concat(LockProblems(policy, record))
+            .Concat(pins?.Mismatches ?? []);
+        judged = new Verification(
+            [.. problems], Gate.Judge(AppliedTo(policy, record), record.Before, record.After, today));
 
         var file = RepositoryPath.Resolve(workspace, Directory.GetCurrentDirectory(), policy.File);
         return new PublishedRun(record, judged, policy.Policy, policy.Text, file)
@@ -66,6 +70,18 @@ public sealed class PublishedRunReader(
             PolicyDiffers = CanonicalJson.Digest(policy.Policy) != record.PolicySource.EffectiveSha256,
         };
     }
+
+    // The seed follows from this repository's lock, not from the one that the record claims.
+    private static UnlearningPolicy AppliedTo(TrustedPolicy policy, RunRecord record)
+    {
+        var lockSha256 = policy.LockSha256 ?? (record.Lock is null ? null : CanonicalJson.Digest(policy.Policy));
+        return LockedSeed.ApplyTo(policy.Policy, lockSha256, (record.After ?? record.Before).GeneratorSha256);
+    }
+
+    private static IEnumerable<string> LockProblems(TrustedPolicy policy, RunRecord record) =>
+        policy.LockSha256 is not { } locked || record.Lock?.PolicySha256 == locked ? []
+        : record.Lock is null ? ["the repository's policy is locked, and the run was not made under its lock"]
+        : [$"the run was made under another lock than the repository's ({locked})"];
 
     // Any readings can be compared with limits. They count only where they were taken as the policy asks, with its pinned files.
     private static IEnumerable<string> MeasurementProblems(UnlearningPolicy policy, RunRecord record)

@@ -6,4 +6,8 @@ namespace AdaptThenUnlearn.Publishing.Admission;
 /// <param name="File">Path of the file, as it was given.</param>
 /// <param name="Text">Text of the file.</param>
 /// <param name="Policy">The policy in it.</param>
-public sealed record TrustedPolicy(string File, string Text, UnlearningPolicy Policy);
+public sealed record TrustedPolicy(string File, string Text, UnlearningPolicy Policy)
+{
+    /// <summary>Digest of the policy's lock; null where none lies beside it. A run must then have been made under it.</summary>
+    public string? LockSha256 { get; init; }
+}

@@ -80,7 +80,7 @@ public sealed record ReportMarker(
             1, KeyOf(policy, key), MarkdownText.Clip(policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
             CanonicalJson.Digest(policy),
             record.Before.GeneratorSha256,
-            policy.Evaluation.Seed,
+            record.Before.Seed,
             policy.Evaluation.Samples,
             InstrumentsOf(record),
             MarkdownText.Clip(record.Tool, MaxNameLength));
@@ -98,7 +98,8 @@ public sealed record ReportMarker(
         Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Checkpoint}{(key is null ? "" : $"\0{key}")}")[..32];
 
     private static string InstrumentsOf(RunRecord record) => Sha256Digest.Compute(string.Join('\n', record.Inputs
-        .Where(input => input.Role is not (InputRoles.Generator or InputRoles.Discriminator or InputRoles.Policy))
+        .Where(input => input.Role is not
+            (InputRoles.Generator or InputRoles.Discriminator or InputRoles.Policy or InputRoles.Lock))
         .Select(input => $"{input.Role} {input.Sha256}")
         .Order(StringComparer.Ordinal)));
 

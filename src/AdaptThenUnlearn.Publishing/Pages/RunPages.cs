@@ -148,7 +148,7 @@ public static class RunPages
 
     private static IEnumerable<PageSection> AdviceSection(PublishedRun run)
     {
-        var advice = Advice.For(run.Policy, run.Record.Before, run.Record.After, run.Findings);
+        var advice = Advice.For(run.MeasuredPolicy, run.Record.Before, run.Record.After, run.Findings);
         var kept = advice.Count > MaxAdvice ? [.. advice.Take(MaxAdvice - 1), advice[^1]] : advice;
         if (kept.Count > 0)
             yield return PageSection.Fixed($"**How to mend it:**\n{List([.. kept.Select(line => new[] { line.Markdown })])}");
@@ -170,7 +170,7 @@ public static class RunPages
             .. record.After is { } after
                 ? new[] { new[] { "Unlearned generator", $"{Artifact()}SHA-256 {Code(after.GeneratorSha256)}" } }
                 : [],
-            ["Evaluation", Evaluation(run.Policy.Evaluation)],
+            ["Evaluation", Evaluation(run.MeasuredPolicy.Evaluation)],
             .. record.Training is { } training ? Training(training, record.Policy.Unlearning) : [],
             .. RuleFamilies.Fold(run.Findings).SelectMany(Findings),
             ["Machine", Text(Machine(record.Environment), 300)],

@@ -38,6 +38,12 @@ public sealed class InputFiles
     /// </summary>
     public string? PolicySha256 { get; init; }
 
+    /// <summary>The policy's lock file, where the run is made under one.</summary>
+    public string? LockFile { get; init; }
+
+    /// <summary>SHA-256 of the lock file's bytes when it was read.</summary>
+    public string? LockSha256 { get; init; }
+
     /// <summary>
     /// What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.
     /// </summary>
@@ -103,7 +109,7 @@ public sealed class InputFiles
     }
 
     /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
-    public IEnumerable<(string Role, string Path)> EnumerateFiles() => _paths.EnumerateFiles();
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() => _paths.EnumerateFiles(LockFile);
 
     /// <inheritdoc cref="InputPaths.FindProperty"/>
     public string? FindProperty(string path) => _paths.FindProperty(path);
@@ -127,7 +133,12 @@ public sealed class InputFiles
 
         string Digest(string role, string path)
         {
-            var known = role == InputRoles.Policy ? PolicySha256 : null;
+            var known = role switch
+            {
+                InputRoles.Policy => PolicySha256,
+                InputRoles.Lock => LockSha256,
+                _ => null,
+            };
             return known ?? opened.Digest(path, cancel) ?? "";
         }
     }

@@ -29,8 +29,13 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
     }
 
     /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
-    public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
-        EnumerateNamed().Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
+    /// <param name="lockFile">The policy's lock; null without one.</param>
+    public IEnumerable<(string Role, string Path)> EnumerateFiles(string? lockFile = null) =>
+    [
+        (InputRoles.Policy, Path.GetFullPath(policyFile)),
+        .. lockFile is null ? Array.Empty<(string, string)>() : [(InputRoles.Lock, Path.GetFullPath(lockFile))],
+        .. EnumerateNamed().Select(named => (named.Role, named.Path)),
+    ];
 
     /// <summary>
     /// JSON path of the property that names a file, or else the innermost named folder in which it lies; null where none does.

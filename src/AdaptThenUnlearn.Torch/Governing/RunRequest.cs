@@ -19,6 +19,9 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// Files of every part of the original's measurement, in any order; null to measure it here. Only without
 /// <paramref name="Train"/>.
 /// </param>
+/// <param name="Lock">
+/// The policy's lock, of this very policy, under which the generator is measured and judged; null without one.
+/// </param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -28,4 +31,11 @@ public sealed record RunRequest(
     string Tool,
     bool DiscardOtherRuns = false,
     BuildOrigin? Origin = null,
-    IReadOnlyList<string>? Parts = null);
+    IReadOnlyList<string>? Parts = null,
+    RequestedLock? Lock = null);
+
+/// <summary>The lock under which a run is to be made.</summary>
+/// <param name="PolicySha256">The lock's digest: that of the policy in effect.</param>
+/// <param name="Time">When the policy was locked, as the lock says; UTC.</param>
+/// <param name="Stamped">The time in the lock's time-stamp token; null where it has none.</param>
+public sealed record RequestedLock(string PolicySha256, DateTimeOffset Time, DateTimeOffset? Stamped);

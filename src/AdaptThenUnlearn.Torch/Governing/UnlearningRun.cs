@@ -2,6 +2,7 @@ using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Locking;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
@@ -28,7 +29,6 @@ public sealed class UnlearningRun(
     RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
 {
     private readonly UnlearningPolicy _policy = request.Policy;
-    private readonly EvaluationImages _images = EvaluationImages.FromOptions(request.Policy.Evaluation, request.Device);
     private readonly StageTimer _timer = new();
     private readonly DateTimeOffset _started = clock.GetUtcNow();
     private IReadOnlyList<InputFile> _inputs = [];   // with the digests that they had before the first was loaded
@@ -59,16 +59,17 @@ public sealed class UnlearningRun(
         GeneratorRequirements.RequireTruncation(_policy.Evaluation, original);
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
-        using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
+        var images = ImagesFor(original.Sha256);
+        using var reference = inputs.LoadReference(classifiers, original, images, progress, cancel);
         RequireInputsPresent();
 
         // Measure the original, and find the features whose limits it exceeds.
-        var evaluator = new GeneratorEvaluator(_policy, classifiers, reference, _images);
-        var pictures = new RunPictures(_policy, classifiers, _images, folder);
+        var evaluator = EvaluatorFor(original.Sha256);
+        var pictures = new RunPictures(_policy, classifiers, images, folder);
         var before = request.Parts is { } parts
             ? _timer.Time("merging parts", () => Merge(evaluator, original, parts, cancel))
             : Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
-        var violated = Gate.ViolatedFeatures(_policy, before);
+        var violated = Gate.ViolatedFeatures(PolicyFor(original.Sha256), before);
 
         // Judge the original as it is where nothing is to be unlearned.
         var artifact = new JudgedGenerator(_policy, inputs, folder, original, request.Tool);
@@ -81,13 +82,30 @@ public sealed class UnlearningRun(
         // Unlearn, save the result, and measure what was saved.
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
         using var saved = artifact.Save(unlearned.Networks, request.Device);
+        if (request.Lock is not null)
+        {
+            // The seed that decides exists only now. The original is measured again, because before and after are compared on the
+            // same latents.
+            evaluator = EvaluatorFor(saved.Sha256);
+            before = Measure(evaluator, "measuring before again", original.Generator, original.Sha256, cancel);
+        }
+
         var after = Measure(evaluator, "measuring after", saved.Generator, saved.Sha256, cancel, before);
 
         // Judge, and write the evidence.
         pictures.Grid(original.Generator, saved.Generator);
         pictures.Curves(unlearned);
         return Conclude(before, after, training, artifact, cancel);
+
+        GeneratorEvaluator EvaluatorFor(string judged) =>
+            new(PolicyFor(judged), classifiers, reference, ImagesFor(judged));
     }
+
+    // Under a lock, the seed follows from the generator that is judged. Training knows the policy as it was written alone.
+    private UnlearningPolicy PolicyFor(string judged) => LockedSeed.ApplyTo(_policy, request.Lock?.PolicySha256, judged);
+
+    private EvaluationImages ImagesFor(string judged) =>
+        EvaluationImages.FromOptions(PolicyFor(judged).Evaluation, request.Device);
 
     private void RequireInputsPresent()
     {
@@ -220,8 +238,10 @@ public sealed class UnlearningRun(
         RequireInputsUnchanged(cancel);
 
         // Judge, and only then give the generator the name under which it is released; write the reports and the record.
-        var verdict = Gate.Judge(_policy, before, after, Today());
-        artifact.Conclude(verdict.Outcome, (after ?? before).GeneratorSha256);
+        var judged = (after ?? before).GeneratorSha256;
+        var policy = PolicyFor(judged);
+        var verdict = Gate.Judge(policy, before, after, Today());
+        artifact.Conclude(verdict.Outcome, judged);
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion,
             request.Tool,
@@ -235,7 +255,8 @@ public sealed class UnlearningRun(
             verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
             inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks],
             request.Origin,
-            _parts);
+            _parts,
+            request.Lock is { } made ? new RunLock(made.PolicySha256, made.Time, policy.Evaluation.Seed, made.Stamped) : null);
         RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
 

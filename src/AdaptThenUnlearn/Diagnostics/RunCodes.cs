@@ -51,6 +51,9 @@ public static class RunCodes
     /// <summary>A file or folder cannot be read or written.</summary>
     public const string FileAccess = "ATU2015";
 
+    /// <summary>A time-stamp authority gave no time stamp of the policy.</summary>
+    public const string Timestamp = "ATU2016";
+
     /// <summary>Warning: an input needed an assumption, or has a property that a reader of the verdict must know.</summary>
     public const string Remark = "ATU2101";
 

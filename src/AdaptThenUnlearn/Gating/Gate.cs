@@ -401,23 +401,28 @@ public static class Gate
         Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today, IReadOnlyList<string> generators)
     {
         var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
-        if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last)
-            || last < today)
+        if (!(Waiver.ParseDay(waiver.Expires) >= today))
             warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
+        else if (waiver.ApprovedOn is { } day && !(Waiver.ParseDay(day) <= today))
+            warnings.Add($"The waiver of {waiver.Rule} was not applied: it counts from {day} on.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
             warnings.Add($"The waiver of {waiver.Rule} was not needed; remove it.");
         else if (findings[at].State is FindingState.NotApplicable)
             warnings.Add($"The waiver of {waiver.Rule} was not needed: the rule does not apply to this run.");
         else if (findings[at].State is FindingState.NotMeasured)
             warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
-        else if (waiver.Generator is { } excused && !generators.Contains(excused, StringComparer.OrdinalIgnoreCase))
-            warnings.Add($"The waiver of {waiver.Rule} was not applied: it is for another generator ({excused}).");
-        else if (waiver.Ceiling is { } ceiling && !IsMet(findings[at].Comparator, findings[at].Judged, ceiling))
-            warnings.Add(Invariant(
-                $"The waiver of {waiver.Rule} was not applied: it excuses a figure {findings[at].Comparator} {ceiling}, and ")
-                + Invariant($"{findings[at].Judged:G5} was judged."));
+        else if (WhyNotExcused(waiver, findings[at], generators).ToList() is { Count: > 0 } reasons)
+            warnings.Add($"The waiver of {waiver.Rule} was not applied: {string.Join("; and ", reasons)}.");
         else
             findings[at] = findings[at] with { State = FindingState.Waived, Waiver = waiver };
+    }
+
+    private static IEnumerable<string> WhyNotExcused(Waiver waiver, Finding finding, IReadOnlyList<string> generators)
+    {
+        if (waiver.Generator is { } excused && !generators.Contains(excused, StringComparer.OrdinalIgnoreCase))
+            yield return $"it is for another generator ({excused})";
+        if (waiver.Ceiling is { } ceiling && !IsMet(finding.Comparator, finding.Judged, ceiling))
+            yield return Invariant($"it excuses a figure {finding.Comparator} {ceiling}, and {finding.Judged:G5} was judged");
     }
 
     private static bool IsMet(string comparator, double? judged, double limit) =>

@@ -12,6 +12,9 @@ public static class InputRoles
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";
 
+    /// <summary>The lock beside the policy file, where the run is made under one.</summary>
+    public const string Lock = "lock";
+
     /// <summary>What generated images are compared with, where that is a file or a folder.</summary>
     public const string Reference = "reference";
 

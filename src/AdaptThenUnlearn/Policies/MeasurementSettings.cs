@@ -42,6 +42,7 @@ public static class MeasurementSettings
             Unlearning = UnlearningPresets.Get(UnlearningPresets.DefaultName),
             Waivers = [],
             Report = new ReportOptions([], PublishSamples: false),
+            MaxWaiverDays = null,
         },
         PolicyJson.Options);
 

@@ -57,4 +57,16 @@ public static class PolicyCodes
 
     /// <summary>Warning: an increase over the original generator's own distance, which is hardly above 0.</summary>
     public const string IncreaseOverItself = "ATU1121";
+
+    /// <summary>The policy differs from the lock beside it.</summary>
+    public const string DiffersFromLock = "ATU1130";
+
+    /// <summary>A lock is required, and there is none beside the policy.</summary>
+    public const string NoLock = "ATU1131";
+
+    /// <summary>A lock cannot be read, is damaged, is of the future, or its time stamp does not hold.</summary>
+    public const string BadLock = "ATU1132";
+
+    /// <summary>Warning: a file that a locked policy names has no pin.</summary>
+    public const string UnpinnedInLock = "ATU1133";
 }

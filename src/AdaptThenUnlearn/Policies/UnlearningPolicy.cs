@@ -18,6 +18,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Unlearning">What is done about a violation. Values that are left out come from the preset.</param>
 /// <param name="Waivers">Failed rules that are accepted for a limited time, each with approver and reason.</param>
 /// <param name="Report">Which reports are written.</param>
+/// <param name="MaxWaiverDays">
+/// How many days a waiver may last at most, from <c>approvedOn</c> to <c>expires</c>. When absent, any number.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -30,7 +33,11 @@ public sealed record UnlearningPolicy(
     EvaluationOptions Evaluation,
     UnlearningOptions Unlearning,
     IReadOnlyList<Waiver> Waivers,
-    ReportOptions Report)
+    ReportOptions Report,
+
+    // An absent value is not written, so that older policies keep their digests.
+    [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? MaxWaiverDays = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
@@ -602,6 +609,9 @@ public sealed record EvaluationOptions(
 /// <param name="Generator">
 /// SHA-256 of the generator that is excused: the policy's, or the one that is judged. When absent, any is.
 /// </param>
+/// <param name="ApprovedOn">
+/// UTC day on which it was approved, yyyy-MM-dd; before that day it is not applied. <c>maxWaiverDays</c> needs it.
+/// </param>
 public sealed record Waiver(
     [NotBlank, Examples("digit-8/maxRate", "quality/maxFrechetDistance")] string Rule,
     [NotBlank] string Reason,
@@ -612,9 +622,43 @@ public sealed record Waiver(
     [Within(0), Examples(0.02)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Ceiling = null,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Generator = null)
+    string? Generator = null,
+    [Day, Examples("2026-10-01")][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? ApprovedOn = null)
 {
-    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
+    /// <summary>A day as waivers write it; null where the text is none.</summary>
+    /// <param name="day">yyyy-MM-dd.</param>
+    internal static DateOnly? ParseDay(string? day) =>
+        DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var parsed)
+            ? parsed
+            : null;
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
+        [.. CheckRule(at, policy), .. CheckDays(at, policy.MaxWaiverDays)];
+
+    private IEnumerable<PolicyFinding> CheckDays(JsonPath at, int? most)
+    {
+        var limit = JsonPath.Root["maxWaiverDays"];
+        if (ApprovedOn is null)
+            return at["approvedOn"].MustBePresent(
+                most is null, "is missing: 'maxWaiverDays' counts from the day of the approval", limit);
+        if (ParseDay(ApprovedOn) is not { } from || ParseDay(Expires) is not { } last)
+            return [];   // said where the day is
+
+        var days = last.DayNumber - from.DayNumber;
+        return at["expires"].Must(days >= 0, $"is before 'approvedOn' ({ApprovedOn})", at["approvedOn"]).Concat(
+            at["expires"].Must(
+                days <= (most ?? days),
+                FormattableString.Invariant(
+                    $"is {days} days after 'approvedOn' ({ApprovedOn}), and 'maxWaiverDays' allows {most}: the last day may be ")
+                    + LastDay(from, most ?? days).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                at["approvedOn"], limit));
+    }
+
+    private static DateOnly LastDay(DateOnly from, int days) =>
+        DateOnly.FromDayNumber(Math.Clamp(from.DayNumber + days, 0, DateOnly.MaxValue.DayNumber));
+
+    private IEnumerable<PolicyFinding> CheckRule(JsonPath at, UnlearningPolicy policy)
     {
         var ofUnlistedClass = policy.Quality is { MinShareKept: not null } quality
             && quality.KeptClasses(policy) is null

@@ -106,7 +106,7 @@ public sealed class JUnitReport : IReportFormat
                 new XAttribute("message", sentence),
                 XmlText.Legal(
                     $"{sentence}\n{RuleDemand.Describe(finding.Rule)} "
-                        + $"{Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
+                        + $"{Advice.For(record.JudgedPolicy(), record.Before, record.After, finding)?.Text}"))];
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F3", CultureInfo.InvariantCulture);

@@ -119,7 +119,7 @@ internal sealed record ReportPage(
 
     private static ReportSection HowItRan(RunRecord record)
     {
-        var (evaluation, environment, times) = (record.Policy.Evaluation, record.Environment, record.Times);
+        var (evaluation, environment, times) = (record.JudgedPolicy().Evaluation, record.Environment, record.Times);
         var table = new ReportTable("What", "Value");
         Line("Tool", Untrusted(record.Tool));
         Line("Ran", Trusted(Period(times)));

@@ -63,7 +63,7 @@ internal static class RuleSections
     {
         var table = new ReportTable("Rule", "What can be done");
         var open = record.Verdict.Findings
-            .Select(finding => (finding.Rule, Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
+            .Select(finding => (finding.Rule, Advice: Advice.For(record.JudgedPolicy(), record.Before, record.After, finding)))
             .Where(each => each.Advice is not null)
             .GroupBy(each => string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text)));
         foreach (var alike in open)

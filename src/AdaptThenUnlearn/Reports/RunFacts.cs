@@ -15,7 +15,6 @@ public static class RunFacts
     public static IReadOnlyList<RunFact> List(RunRecord record)
     {
         var origin = record.Origin?.Clean() ?? new BuildOrigin();
-        var finished = record.Times.Finished.UtcDateTime;
         List<RunFact?> facts =
         [
             record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Generator) is { } generator
@@ -23,7 +22,10 @@ public static class RunFacts
                 : null,
             JudgedFile(record),
             new("Policy", FileName(record.PolicySource.File)) { Digest = Short(record.PolicySource.Sha256) },
-            new("Measured", finished.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
+            record.Lock is { } made
+                ? new("Locked", Minute(made.Stamped ?? made.Time) + (made.Stamped is null ? "" : ", time-stamped"))
+                : null,
+            new("Measured", Minute(record.Times.Finished)),
             Fact("Owner", record.Policy.Owner),
             Fact("Repository", origin.Repository),
             Fact("Branch or tag", origin.Ref),
@@ -51,6 +53,9 @@ public static class RunFacts
 
     // As recorded, paths have forward slashes; a record from elsewhere may have others.
     private static string FileName(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
+
+    private static string Minute(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
     private static string Short(string digest) => digest.Length <= ShortDigest ? digest : digest[..ShortDigest];
 }

@@ -72,7 +72,7 @@ public sealed class SarifReport : IReportFormat
     private static JsonObject Rule(RunRecord record, Finding finding)
     {
         var demand = RuleDemand.Describe(finding.Rule);
-        var advice = Advice.For(record.Policy, record.Before, record.After, finding);
+        var advice = Advice.For(record.JudgedPolicy(), record.Before, record.After, finding);
         return new JsonObject
         {
             ["id"] = finding.Rule.ToString(),

@@ -48,7 +48,7 @@ public static class PreviousRun
                 .SequenceEqual(record.Inputs.Where(input => !InputRoles.IsAudit(input.Role))
                     .Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         isSameRequest &= record.Parts is null;   // another process measured
-        isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.Policy, record.Before).Count == 0;
+        isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.JudgedPolicy(), record.Before).Count == 0;
         return isSameRequest
             && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false }
                 ? record

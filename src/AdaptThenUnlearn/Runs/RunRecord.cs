@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Locking;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 
@@ -32,6 +33,7 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Parts">
 /// Where <paramref name="Before"/> was measured in parts; null, and left out of the record, where the run measured it itself.
 /// </param>
+/// <param name="Lock">The lock under which it was measured; null, and left out of the record, without one.</param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -47,7 +49,8 @@ public sealed record RunRecord(
     RunTimes Times,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null)
 {
     /// <summary>Of the records that this version writes.</summary>
     public const int CurrentSchemaVersion = 2;
@@ -65,6 +68,12 @@ public sealed record RunRecord(
 
     /// <summary>File name of the record's attestation beside it, unsigned.</summary>
     public const string StatementFileName = "run.intoto.json";
+
+    /// <summary>
+    /// The policy that the readings are judged by: the recorded one, and under a lock with the seed that follows from it.
+    /// </summary>
+    public UnlearningPolicy JudgedPolicy() =>
+        LockedSeed.ApplyTo(Policy, Lock?.PolicySha256, (After ?? Before).GeneratorSha256);
 
     /// <summary>What a reader must see beside the verdict: its own warnings, then what was noticed about inputs.</summary>
     public IEnumerable<string> Warnings() =>

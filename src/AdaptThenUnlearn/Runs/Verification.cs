@@ -93,6 +93,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             problems.Add("the generator that was measured before is not the recorded input");
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
+        problems.AddRange(RunLock.FindProblems(record));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
@@ -107,7 +108,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
                     .FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        var now = Gate.Judge(record.Policy, record.Before, record.After, today);
+        var now = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today);
         if (artifacts.Exists(artifact => artifact.Role == OutputRoles.Rejected)
             && (then.Outcome.IsPass() || now.Outcome.IsPass()))
             problems.Add("the record names a rejected artifact, and the recorded readings pass");
@@ -179,13 +180,13 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     internal static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
     // Today's verdict counts the auditor's errors all the same.
-    private static UnlearningPolicy AsJudgedThen(RunRecord record) =>
-        record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors
-            ? record.Policy with
-            {
-                Evaluation = record.Policy.Evaluation with { AuditorErrors = EvaluationOptions.IgnoreErrors },
-            }
-            : record.Policy;
+    private static UnlearningPolicy AsJudgedThen(RunRecord record)
+    {
+        var policy = record.JudgedPolicy();
+        return record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors
+            ? policy with { Evaluation = policy.Evaluation with { AuditorErrors = EvaluationOptions.IgnoreErrors } }
+            : policy;
+    }
 
     private static bool HasSameDecisions(Verdict recorded, Verdict judged) =>
         recorded.Passed == judged.Passed

@@ -508,6 +508,41 @@ public sealed class GateTests
             verdict.Warnings.Any(text => text.Contains("was not applied: " + warning, StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void Judge_WaiverThatMissesInTwoWays_SaysBoth()
+    {
+        var waiver = new Waiver("digit-8/maxRate", "why", "who", "2027-01-01", 0.05, new string('c', 64));
+
+        var verdict = Gate.Judge(
+            Records.Policy with { Waivers = [waiver] }, Records.Before, Records.After with { Features = [Reading(500)] },
+            Records.Today);
+
+        Assert.Contains(
+            verdict.Warnings, text => text.Contains("another generator (cccc", StringComparison.Ordinal)
+                && text.Contains("; and it excuses a figure ≤ 0.05, and 0.05", StringComparison.Ordinal));
+    }
+
+    // Today is 2026-03-01.
+    [Theory]
+    [InlineData("2026-02-28", true)]
+    [InlineData("2026-03-01", true)]
+    [InlineData("2026-03-02", false)]
+    [InlineData("soon", false)]
+    public void Judge_WaiverApprovedOnADay_IsNotAppliedBefore(string day, bool isApplied)
+    {
+        var waiver = new Waiver("digit-8/maxRate", "why", "who", "2027-01-01", ApprovedOn: day);
+
+        var verdict = Gate.Judge(
+            Records.Policy with { Waivers = [waiver] }, Records.Before, Records.After with { Features = [Reading(500)] },
+            Records.Today);
+
+        var state = verdict.Findings.Single(finding => finding.Rule == RuleName.Parse("digit-8/maxRate")).State;
+        Assert.Equal(isApplied ? FindingState.Waived : FindingState.Failed, state);
+        Assert.Equal(
+            !isApplied,
+            verdict.Warnings.Contains($"The waiver of digit-8/maxRate was not applied: it counts from {day} on."));
+    }
+
     private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
         Gate.Judge(
             Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
