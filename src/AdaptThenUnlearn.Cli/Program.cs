@@ -17,6 +17,7 @@ var root = new RootCommand("Measure image generators, unlearn what a policy bans
     new PlanCommand(terminal).Build(),
     new CompareCommand(terminal).Build(),
     new TuneCommand(terminal).Build(),
+    new AttackCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
     new AttestCommand(terminal).Build(),
     ReportCommand.Build(terminal),

@@ -64,7 +64,7 @@ internal static class BetaDistribution
     }
 
     // Stirling's series above 10 (error below 1e-17 relative), reached by the recurrence ln Γ(x) = ln Γ(x + 1) − ln x.
-    private static double LogGamma(double x)
+    internal static double LogGamma(double x)
     {
         var shift = 0.0;
         for (; x < 10; x++)
