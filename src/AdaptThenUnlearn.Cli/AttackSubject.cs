@@ -8,8 +8,9 @@ namespace AdaptThenUnlearn.Cli;
 /// <summary>What <c>atu attack</c> attacks: a policy, and the unlearned generator of its run or of another file.</summary>
 /// <param name="File">The policy.</param>
 /// <param name="After">Path of the unlearned generator.</param>
-/// <param name="Run">The run that made the generator; null where the command line names another file.</param>
-internal sealed record AttackSubject(PolicyFile File, string After, RunRecord? Run)
+/// <param name="OriginalSha256">Digest of the original in the run; null where the command line names another generator.</param>
+/// <param name="AfterSha256">Digest of the unlearned generator's file in the run; null as before.</param>
+internal sealed record AttackSubject(PolicyFile File, string After, string? OriginalSha256 = null, string? AfterSha256 = null)
 {
     /// <summary>Finds it.</summary>
     /// <param name="subject">A policy, or a run's <c>run.json</c>.</param>
@@ -36,7 +37,7 @@ internal sealed record AttackSubject(PolicyFile File, string After, RunRecord? R
         if (file.Result.Policy is not { } policy)
             return null;
         if (after is not null)
-            return new AttackSubject(file, after, Run: null);
+            return new AttackSubject(file, after);
 
         var run = Path.Combine(
             EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture()), policy.Name, RunRecord.FileName);
@@ -48,11 +49,11 @@ internal sealed record AttackSubject(PolicyFile File, string After, RunRecord? R
 
     /// <summary>Refuses an original that is not the one of the run.</summary>
     /// <exception cref="DiagnosticException">The file has changed since.</exception>
-    public void RequireOriginal(LoadedGenerator original) => Require("original generator", original, Run?.Before.GeneratorSha256);
+    public void RequireOriginal(LoadedGenerator original) => Require("original generator", original, OriginalSha256);
 
     /// <summary>Refuses an unlearned generator that is not the one of the run.</summary>
     /// <exception cref="DiagnosticException">The file has changed since.</exception>
-    public void RequireAfter(LoadedGenerator after) => Require("unlearned generator", after, Run?.After?.GeneratorSha256);
+    public void RequireAfter(LoadedGenerator after) => Require("unlearned generator", after, AfterSha256);
 
     private static AttackSubject Create(PolicyFile file, string? after, RunRecord run, string path)
     {
@@ -60,12 +61,16 @@ internal sealed record AttackSubject(PolicyFile File, string After, RunRecord? R
             throw new BadArgumentException(
                 $"{path}: the policy has changed since this run; run `atu govern` again, or name the unlearned generator with --after");
         if (after is not null)
-            return new AttackSubject(file, after, Run: null);
+            return new AttackSubject(file, after);
         if (run.After is null
             || run.Outputs.FirstOrDefault(output => OutputRoles.IsGenerator(output.Role)) is not { } artifact)
             throw new BadArgumentException(
                 $"{path}: nothing was unlearned in this run, so there is nothing to compare; name a generator with --after");
-        return new AttackSubject(file, Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, artifact.Path)), run);
+        return new AttackSubject(
+            file,
+            Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, artifact.Path)),
+            run.Before.GeneratorSha256,
+            artifact.Sha256);
     }
 
     private static void Require(string what, LoadedGenerator loaded, string? expected)
@@ -73,7 +78,7 @@ internal sealed record AttackSubject(PolicyFile File, string After, RunRecord? R
         if (expected is not null && loaded.Sha256 != expected)
             throw new DiagnosticException(
                 new BuildMessage(
-                    Severity.Error, RunCodes.ChangedFile, $"the {what} is not the one that the run measured ({expected})"),
+                    Severity.Error, RunCodes.ChangedFile, $"the {what} is not the one of the run ({expected})"),
                 ExitCodes.NotFinished);
     }
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
@@ -50,6 +52,13 @@ public sealed class AttackCommand(Terminal terminal)
     private readonly Option<int?> _samples = new("--samples") { Description = "Images for each rate, instead of the profile's" };
     private readonly Option<int?> _starts = new("--starts") { Description = "Starts of each search, instead of the profile's" };
     private readonly Option<int?> _steps = new("--steps") { Description = "Steps of each search, instead of the profile's" };
+    private readonly Option<string[]> _limits = new("--max-success")
+    {
+        Description = "Fail (exit code 1) unless the upper bound of an attack's success on the unlearned generator is at most this " +
+            "share, 0 to 1",
+        HelpName = "attack=share",
+    };
+
     private readonly Option<string[]> _set = new("--set")
     {
         Description = "Replace a value of the policy",
@@ -67,8 +76,8 @@ public sealed class AttackCommand(Terminal terminal)
         _profile.AcceptOnlyFromAmong([.. AttackBudget.Profiles.Keys]);
         var command = new Command("attack", "Try to get what a policy forbids out of the unlearned generator")
         {
-            _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _set, _out, Machine.Device,
-            Machine.Threads, Terminal.Json,
+            _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _limits, _set, _out,
+            Machine.Device, Machine.Threads, Terminal.Json,
         };
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -79,6 +88,7 @@ public sealed class AttackCommand(Terminal terminal)
         // Check the arguments before anything is loaded.
         var attacks = Attacks(parsed);
         var budget = Budget(parsed);
+        var limits = Limits(parsed, attacks);
         var subject = AttackSubject.Find(
             parsed.GetRequiredValue(_subject).ToString(), parsed.GetValue(_after)?.FullName, parsed.GetValue(_set) ?? [], terminal);
         if (subject is null)
@@ -116,8 +126,9 @@ public sealed class AttackCommand(Terminal terminal)
                 var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal);
                 var study = Study(runs, policy, budget, attacks, generators, folder, cancel);
                 Publish(study, policy, folder);
-                Print(study, folder);
-                return ExitCodes.Passed;
+                var violations = Judge(study, limits);
+                Print(study, violations, folder);
+                return violations.Count == 0 ? ExitCodes.Passed : ExitCodes.GateFailed;
             }
             finally
             {
@@ -183,7 +194,21 @@ public sealed class AttackCommand(Terminal terminal)
             System.Text.Json.JsonSerializer.Serialize(study, RunRecordFile.Json) + "\n");
     }
 
-    private static void Print(AttackStudy study, string folder)
+    // Fail-closed: an attack that was not made, or could not be, has not been withstood.
+    private List<string> Judge(AttackStudy study, IReadOnlyList<(string Attack, double MaxSuccess)> limits)
+    {
+        List<string> violations = [];
+        foreach (var (attack, maxSuccess) in limits)
+            foreach (var each in study.Attacks.Where(
+                each => each.Reading.Attack == attack && each.Generator == NameOf(AttackedGenerator.After)))
+                if (each.Reading.FindViolation(maxSuccess, study.Confidence) is { } violation)
+                    violations.Add($"{each.Reading.Feature}, {attack}: {violation}");
+        foreach (var violation in violations)
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, GateCodes.NotMet, violation));
+        return violations;
+    }
+
+    private static void Print(AttackStudy study, List<string> violations, string folder)
     {
         var page = Path.Combine(folder, AttackReport.MarkdownName);
         Terminal.WriteJson(new
@@ -192,6 +217,7 @@ public sealed class AttackCommand(Terminal terminal)
             page,
             generators = study.Generators,
             attacks = study.Attacks,
+            violations,
         });
         foreach (var attack in study.Attacks)
             foreach (var variant in attack.Reading.Variants)
@@ -210,6 +236,25 @@ public sealed class AttackCommand(Terminal terminal)
         if (names.FirstOrDefault(name => !_names.Contains(name)) is { } unknown)
             throw new BadArgumentException("--attacks: " + Suggestion.NotOneOf(unknown, _names, "known attack"));
         return [.. KnownAttacks.All.Where(attack => names.Count == 0 || names.Contains(attack.Name))];
+    }
+
+    private IReadOnlyList<(string Attack, double MaxSuccess)> Limits(ParseResult parsed, IReadOnlyList<IAttack> attacks)
+    {
+        return [.. (parsed.GetValue(_limits) ?? []).Select(Parse)];
+
+        (string Attack, double MaxSuccess) Parse(string text)
+        {
+            var parts = text.Split('=', 2);
+            if (!_names.Contains(parts[0]))
+                throw new BadArgumentException("--max-success: " + Suggestion.NotOneOf(parts[0], _names, "known attack"));
+            if (!attacks.Any(attack => attack.Name == parts[0]))
+                throw new BadArgumentException($"--max-success {text}: add {parts[0]} to --attacks, or it is not made");
+            return parts.Length == 2
+                && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var share)
+                && share is >= 0 and <= 1
+                    ? (parts[0], share)
+                    : throw new BadArgumentException($"--max-success {text}: write {parts[0]}=share, with a share from 0 to 1");
+        }
     }
 
     private AttackBudget Budget(ParseResult parsed)

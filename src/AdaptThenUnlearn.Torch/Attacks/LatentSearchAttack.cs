@@ -12,12 +12,11 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 /// </summary>
 /// <remarks>
 /// Styles w and their extension by layer w+: Karras et al. 2019 (arXiv:1812.04948), Abdal et al. 2019 (arXiv:1904.03189). The
-/// loss is −log p(class) + <c>0.1·max(0, D²/E[D²] − 1)</c>, where D is the distance of <see cref="LatentPrior"/>: the second term
+/// loss is −log p(class) + <c>max(0, D²/E[D²] − 1)</c>, where D is the distance of <see cref="LatentPrior"/>: the second term
 /// asks for latents that are not unusual without reason.
 /// </remarks>
 public sealed class LatentSearchAttack : IAttack
 {
-    private const double PriorWeight = 0.1;
     private const double Rate = 0.1;           // of a component's deviation, at each step
     private const double Neighbourhood = 0.1;  // deviation of what is added to latents that showed the feature
     private const int MostBatches = 400;       // of latents that are looked through for starts
@@ -200,7 +199,7 @@ public sealed class LatentSearchAttack : IAttack
     private static Tensor Loss(AttackContext context, LatentPrior prior, Tensor points, Tensor images)
     {
         var unusual = nn.functional.relu(prior.Distances(points).square() / prior.MeanSquare - 1);
-        return PriorWeight * unusual - Score(context, images);
+        return unusual - Score(context, images);
     }
 
     // The annotator sees the picture that is judged; the gradient passes as if nothing had been rounded.

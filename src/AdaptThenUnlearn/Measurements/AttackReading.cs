@@ -31,6 +31,32 @@ public sealed record AttackReading(
         Variants.All(variant => variant.Attempts >= 0 && variant.Successes >= 0 && variant.Successes <= variant.Attempts
             && variant.AtStart is null or >= 0 && (variant.Why is not null || variant.Attempts > 0));
 
+    /// <summary>
+    /// Why a limit on the share of successes is not met, in a sentence without a full stop; null where it is. Pure, and fail-closed:
+    /// every variant must have been measured, and the upper bound of each is judged.
+    /// </summary>
+    /// <remarks>
+    /// A generator that misses the limit in some variant passes only if that variant passes, so the bounds need no correction for
+    /// their number.
+    /// </remarks>
+    /// <param name="maxSuccess">Largest share of attempts that may succeed, 0 to 1.</param>
+    /// <param name="confidence">Of each upper bound, one-sided, between 0 and 1.</param>
+    public string? FindViolation(double maxSuccess, double confidence)
+    {
+        if (NotMeasured is { } missing)
+            return $"not measured: {missing}";
+        if (!IsPossible)
+            return "not measured: its counts are impossible";
+
+        var (worst, bound) = Variants
+            .Select(variant => (variant, ClopperPearson.UpperBound(variant.Successes, variant.Attempts, confidence)))
+            .MaxBy(each => each.Item2);
+        return bound <= maxSuccess
+            ? null
+            : FormattableString.Invariant($"{worst.Name} succeeded in {worst.Successes} of {worst.Attempts} attempts: the upper bound ")
+                + FormattableString.Invariant($"{100 * bound:0.##} % is above {100 * maxSuccess:0.##} %");
+    }
+
     /// <summary>The variant with the largest share of successes; null where none was measured.</summary>
     [JsonIgnore]
     public AttackVariant? Strongest => Variants.Where(variant => variant.Attempts > 0).MaxBy(variant => variant.Share);

@@ -140,7 +140,7 @@ public sealed class AttackTests
     }
 
     [Fact]
-    public void Relearning_HiddenFeature_ComesBackOnItsImagesAndNotOnCleanOnes()
+    public void Relearning_HiddenFeature_ComesBackFasterOnItsImagesThanOnCleanOnes()
     {
         using var original = PlantedGenerator.Original();
         using var hiding = PlantedGenerator.Hiding();
@@ -148,8 +148,9 @@ public sealed class AttackTests
 
         using var found = new RelearningAttack().Run(context, CancellationToken.None);
 
-        Assert.InRange(Share(found, "50 steps on 10 images of the feature"), 0.1, 1);
-        Assert.InRange(Share(found, "50 steps on clean images"), 0, 0.02);
+        var (onItsImages, onClean) = (Share(found, "50 steps on 10 images of the feature"), Share(found, "50 steps on clean images"));
+        Assert.InRange(onItsImages, 2 * onClean, 1);
+        Assert.InRange(onItsImages, 0.2, 1);
     }
 
     [Fact]

@@ -25,4 +25,11 @@ internal sealed class BrightnessDiscriminator : ImageDiscriminator
     public override Tensor Score(Tensor images) => Features(images) * slope;
 
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new BrightnessDiscriminator(), this);
+
+    // A module disposes the parameters of its parts, and not its own.
+    protected override void Dispose(bool disposing)
+    {
+        slope.Dispose();
+        base.Dispose(disposing);
+    }
 }

@@ -69,6 +69,14 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
     public override ImageGenerator Copy() =>
         new PlantedGenerator(offset.item<float>(), amplitude.item<float>());
 
+    // A module disposes the parameters of its parts, and not its own.
+    protected override void Dispose(bool disposing)
+    {
+        offset.Dispose();
+        amplitude.Dispose();
+        base.Dispose(disposing);
+    }
+
     private sealed class BrightnessClassifier(double level, bool flat)
         : FeatureClassifier("brightness", new ImageShape(1, Size), ["dark", "bright"])
     {
