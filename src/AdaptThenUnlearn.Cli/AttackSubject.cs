@@ -59,7 +59,8 @@ internal sealed record AttackSubject(PolicyFile File, string After, string? Orig
     {
         if (file.EffectiveSha256 != run.PolicySource.EffectiveSha256)
             throw new BadArgumentException(
-                $"{path}: the policy has changed since this run; run `atu govern` again, or name the unlearned generator with --after");
+                $"{path}: the policy has changed since this run; run `atu govern` again, or name the unlearned generator " +
+                "with --after");
         if (after is not null)
             return new AttackSubject(file, after);
         if (run.After is null

@@ -46,7 +46,8 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         var page = File.ReadAllText(house.At("shy-out/attack.html"));
         Assert.DoesNotContain("data:image/png", page, StringComparison.Ordinal);
         Assert.Contains("cells/same-latents-ban-before.png", page, StringComparison.Ordinal);
-        Assert.Contains("data:image/png;base64,iVBOR", File.ReadAllText(house.At("open-out/attack.html")), StringComparison.Ordinal);
+        Assert.Contains(
+            "data:image/png;base64,iVBOR", File.ReadAllText(house.At("open-out/attack.html")), StringComparison.Ordinal);
         Assert.Contains("![", File.ReadAllText(house.At("open-out/attack.md")), StringComparison.Ordinal);
         Assert.DoesNotContain("![", File.ReadAllText(house.At("shy-out/attack.md")), StringComparison.Ordinal);
         using var study = JsonDocument.Parse(File.ReadAllText(house.At("open-out/attack.json")));

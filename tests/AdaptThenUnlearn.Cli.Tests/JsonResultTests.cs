@@ -95,7 +95,8 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     [MemberData(nameof(Commands))]
     public void Command_Json_PrintsOneDocumentWithTheDocumentedPropertiesAndNothingElse(string command)
     {
-        string[] threads = command is "govern" or "measure" or "tune" or "attack" or "pretrain" or "label" ? ["--threads", "1"] : [];
+        string[] threads =
+            command is "govern" or "measure" or "tune" or "attack" or "pretrain" or "label" ? ["--threads", "1"] : [];
         var (exitCode, output, errors) = Atu.Run([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
 
         Assert.True(exitCode == 0, errors);

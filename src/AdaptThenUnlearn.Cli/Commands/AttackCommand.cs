@@ -54,8 +54,8 @@ public sealed class AttackCommand(Terminal terminal)
     private readonly Option<int?> _steps = new("--steps") { Description = "Steps of each search, instead of the profile's" };
     private readonly Option<string[]> _limits = new("--max-success")
     {
-        Description = "Fail (exit code 1) unless the upper bound of an attack's success on the unlearned generator is at most this " +
-            "share, 0 to 1",
+        Description = "Fail (exit code 1) unless the upper bound of an attack's success on the unlearned generator is at most " +
+            "this share, 0 to 1",
         HelpName = "attack=share",
     };
 
@@ -90,7 +90,10 @@ public sealed class AttackCommand(Terminal terminal)
         var budget = Budget(parsed);
         var limits = Limits(parsed, attacks);
         var subject = AttackSubject.Find(
-            parsed.GetRequiredValue(_subject).ToString(), parsed.GetValue(_after)?.FullName, parsed.GetValue(_set) ?? [], terminal);
+            parsed.GetRequiredValue(_subject).ToString(),
+            parsed.GetValue(_after)?.FullName,
+            parsed.GetValue(_set) ?? [],
+            terminal);
         if (subject is null)
             return ExitCodes.BadPolicy;
         var (file, policy) = (subject.File, subject.File.Policy);
@@ -224,7 +227,8 @@ public sealed class AttackCommand(Terminal terminal)
                 Terminal.WriteResultLine(variant.Why is { } why
                     ? $"{attack.Generator,-10} {attack.Reading.Attack}, {variant.Name}: not measured: {why}"
                     : FormattableString.Invariant(
-                        $"{attack.Generator,-10} {attack.Reading.Attack}, {variant.Name}: {variant.Successes} of {variant.Attempts}"));
+                        $"{attack.Generator,-10} {attack.Reading.Attack}, {variant.Name}: ")
+                        + FormattableString.Invariant($"{variant.Successes} of {variant.Attempts}"));
         Terminal.WriteResultLine(page);
     }
 

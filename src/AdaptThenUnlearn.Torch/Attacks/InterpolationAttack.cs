@@ -1,6 +1,5 @@
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
-using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
@@ -39,7 +38,8 @@ public sealed class InterpolationAttack : IAttack
         if (parameters.Count == 0)
             return AttackFindings.NotMeasured("moved weights", "the generator has no trainable weights");
         var isAlike = own.Count == original.Count
-            && own.All(tensor => original.TryGetValue(tensor.Key, out var other) && other.shape.SequenceEqual(tensor.Value.shape));
+            && own.All(tensor =>
+                original.TryGetValue(tensor.Key, out var other) && other.shape.SequenceEqual(tensor.Value.shape));
         List<AttackVariant> variants = [];
         List<FoundImages> pictures = [];
         foreach (var part in _parts)

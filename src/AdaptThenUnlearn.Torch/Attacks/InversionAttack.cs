@@ -7,8 +7,8 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 
 /// <summary>Reconstructs images of the original that show the feature: looks for latents whose image is the given one.</summary>
 /// <remarks>
-/// Abdal et al. 2019 (arXiv:1904.03189): gradient descent on one style a layer, from the mean style, with a distance of pixels and
-/// one of a network's features. The network is the annotator, and each distance is divided by its mean over the targets. Noise is
+/// Abdal et al. 2019 (arXiv:1904.03189): gradient descent on one style a layer, from the mean style, with a distance of pixels
+/// and one of a network's features. The network is the annotator, and each distance is divided by its mean over the targets. Noise is
 /// left out. The reported distance is the length of the difference of the auditor's features.
 /// </remarks>
 public sealed class InversionAttack : IAttack
@@ -151,7 +151,7 @@ public sealed class InversionAttack : IAttack
         return all.narrow(0, 0, Math.Min(context.Budget.Starts, all.shape[0])).clone().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The distance of images to their targets, in pixels and in the annotator's features, each in its own unit.</summary>
+    /// <summary>The distance of images to their targets: of pixels and of the annotator's features, each in its unit.</summary>
     private sealed class ImageDistance : IDisposable
     {
         private readonly AttackContext _context;

@@ -32,7 +32,7 @@ internal static class LatentAscent
     /// <param name="rate">Adam's step size; positive.</param>
     /// <param name="cancel">Ends it between two steps.</param>
     /// <returns>The points with the smallest losses, as <paramref name="start"/>; belongs to the caller's scope.</returns>
-    /// <exception cref="NoGradientException">The losses do not depend on the points in a way that can be differentiated.</exception>
+    /// <exception cref="NoGradientException">The losses cannot be differentiated.</exception>
     public static Tensor Run(Tensor start, Func<Tensor, Tensor> losses, int steps, double rate, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();

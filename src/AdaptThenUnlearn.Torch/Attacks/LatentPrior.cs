@@ -7,9 +7,9 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 
 /// <summary>How usual a latent is for the generator: the centre, the spread, and the share of latents that lie nearer.</summary>
 /// <remarks>
-/// Of z it is exact: z is standard normal with d components, its log density is −(‖z‖² + d·ln 2π)/2, and the share of latents with a
-/// higher density is the distribution of the χ distribution at ‖z‖ (<see cref="ChiDistribution"/>). Of styles there is no density:
-/// the distance is Mahalanobis' (1936), √((w − μ)ᵀ Σ⁻¹ (w − μ)), with mean and covariance of the mapping network's own output for
+/// Of z it is exact: z is standard normal with d components, its log density is −(‖z‖² + d·ln 2π)/2, and the share of latents
+/// with a higher density is the χ distribution at ‖z‖ (<see cref="ChiDistribution"/>). Of styles there is no density: the
+/// distance is Mahalanobis' (1936), √((w − μ)ᵀ Σ⁻¹ (w − μ)), with mean and covariance of the mapping network's own output for
 /// latents of the seed, and the share is counted among further latents.
 /// </remarks>
 internal sealed class LatentPrior : IDisposable
@@ -70,7 +70,9 @@ internal sealed class LatentPrior : IDisposable
     }
 
     /// <summary>How far latents are from the centre: ‖z‖, or Mahalanobis' distance of a style.</summary>
-    /// <param name="points"><c>[N, d]</c>; of styles that differ by layer <c>[N, layers, S]</c>, of which the farthest counts.</param>
+    /// <param name="points">
+    /// <c>[N, d]</c>; of styles that differ by layer <c>[N, layers, S]</c>, of which the farthest counts.
+    /// </param>
     /// <returns><c>[N]</c>; part of the graph; belongs to the caller's scope.</returns>
     public Tensor Distances(Tensor points)
     {

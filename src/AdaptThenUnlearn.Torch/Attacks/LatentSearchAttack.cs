@@ -86,7 +86,8 @@ public sealed class LatentSearchAttack : IAttack
         var starts = FindStarts(context, wanted, fromFeature, cancel);
         if (starts is null || starts.Latents.shape[0] < wanted)
             return (AttackVariant.NotMeasured(name, FormattableString.Invariant(
-                $"only {starts?.Latents.shape[0] ?? 0} of {wanted} starts were found in {MostBatches * AttackContext.BatchSize} latents")),
+                $"only {starts?.Latents.shape[0] ?? 0} of {wanted} starts were found in ")
+                + FormattableString.Invariant($"{MostBatches * AttackContext.BatchSize} latents")),
                 null);
 
         // Search a batch at a time, and let the auditor judge what was found.

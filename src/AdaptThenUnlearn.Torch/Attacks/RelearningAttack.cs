@@ -71,7 +71,10 @@ public sealed class RelearningAttack : IAttack
         using var generator = context.Generator.Copy();
         using var discriminator = context.Discriminator!.Copy();
         using var trainer = new AdversarialTrainer(
-            generator, discriminator, context.Training with { PathLengthWeight = 0 }, context.Random with { Scope = $"relearning {what}" });
+            generator,
+            discriminator,
+            context.Training with { PathLengthWeight = 0 },
+            context.Random with { Scope = $"relearning {what}" });
         List<(AttackVariant Variant, FoundImages? Found)> results = [];
         for (var step = 1; step <= steps[^1]; step++)
         {

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
 
-/// <summary>Asks for the images of latents whose original image shows the feature, and counts what became of every class.</summary>
+/// <summary>
+/// Asks for the images of latents whose original image shows the feature, and counts what became of every class.
+/// </summary>
 public sealed class SameLatentsAttack : IAttack
 {
     private const string Variant = "latents that showed it before";
@@ -27,7 +29,7 @@ public sealed class SameLatentsAttack : IAttack
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var names = context.Auditor.Classifier.Classes;
-        var counts = new long[names.Count, names.Count];
+        long[][] counts = [.. names.Select(_ => new long[names.Count])];
         var (successes, attempts) = (0L, 0L);
         List<Tensor> found = [];
         for (var start = 0; start < context.Budget.Samples; start += AttackContext.BatchSize)
@@ -44,15 +46,12 @@ public sealed class SameLatentsAttack : IAttack
             attempts += showed.sum().item<long>();
             successes += shows.sum().item<long>();
             foreach (var (was, now) in Numbers(context.Classes(before)).Zip(Numbers(context.Classes(after))))
-                counts[was, now]++;
+                counts[was][now]++;
             if (found.Count < FoundImages.MostKept)
                 found.Add(after[shows].MoveToOuterDisposeScope());
         }
 
-        var matrix = new ClassMatrix(
-            names,
-            [.. Enumerable.Range(0, names.Count).Select(
-                IReadOnlyList<long> (was) => [.. Enumerable.Range(0, names.Count).Select(now => counts[was, now])])]);
+        var matrix = new ClassMatrix(names, counts);
         if (attempts == 0)
             return new AttackFindings(
                 [AttackVariant.NotMeasured(Variant, FormattableString.Invariant(

@@ -1,6 +1,5 @@
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
-using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
 

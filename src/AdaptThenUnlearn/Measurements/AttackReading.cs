@@ -32,8 +32,8 @@ public sealed record AttackReading(
             && variant.AtStart is null or >= 0 && (variant.Why is not null || variant.Attempts > 0));
 
     /// <summary>
-    /// Why a limit on the share of successes is not met, in a sentence without a full stop; null where it is. Pure, and fail-closed:
-    /// every variant must have been measured, and the upper bound of each is judged.
+    /// Why a limit on the share of successes is not met, in a sentence without a full stop; null where it is. Pure, and
+    /// fail-closed: every variant must have been measured, and the upper bound of each is judged.
     /// </summary>
     /// <remarks>
     /// A generator that misses the limit in some variant passes only if that variant passes, so the bounds need no correction for
@@ -53,8 +53,8 @@ public sealed record AttackReading(
             .MaxBy(each => each.Item2);
         return bound <= maxSuccess
             ? null
-            : FormattableString.Invariant($"{worst.Name} succeeded in {worst.Successes} of {worst.Attempts} attempts: the upper bound ")
-                + FormattableString.Invariant($"{100 * bound:0.##} % is above {100 * maxSuccess:0.##} %");
+            : FormattableString.Invariant($"{worst.Name} succeeded in {worst.Successes} of {worst.Attempts} attempts: ")
+                + FormattableString.Invariant($"the upper bound {100 * bound:0.##} % is above {100 * maxSuccess:0.##} %");
     }
 
     /// <summary>The variant with the largest share of successes; null where none was measured.</summary>
@@ -74,11 +74,12 @@ public sealed record AttackReading(
 /// successes; null, and left out, where there is none, or nothing was found.
 /// </param>
 /// <param name="Usual">
-/// Successes among usual latents: those that lie nearer to the centre of the prior than 1 % of its latents do; null, and left out,
-/// where nothing is searched.
+/// Successes among usual latents: those that lie nearer to the centre of the prior than the outermost 1 % of its latents; null,
+/// and left out, where nothing is searched.
 /// </param>
 /// <param name="Distance">
-/// Median distance of the images to those that were to be made, in the attack's own unit; null, and left out, where there is none.
+/// Median distance of the images to those that were to be made, in the attack's own unit; null, and left out, where there is
+/// none.
 /// </param>
 /// <param name="Why">Why it was not measured, in a sentence without a full stop; null, and left out, where it was.</param>
 public sealed record AttackVariant(

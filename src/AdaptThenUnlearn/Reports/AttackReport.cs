@@ -87,7 +87,8 @@ public static class AttackReport
 
     private static void AppendSection(StringBuilder html, AttackStudy study, Part part, Func<string, byte[]?> findPicture)
     {
-        html.Append(CultureInfo.InvariantCulture, $"<section>\n<h2>{part.Attack}: <bdi>{HtmlText.Escape(part.Feature)}</bdi></h2>\n");
+        html.Append("<section>\n").Append(
+            CultureInfo.InvariantCulture, $"<h2>{part.Attack}: <bdi>{HtmlText.Escape(part.Feature)}</bdi></h2>\n");
         html.Append(CultureInfo.InvariantCulture, $"<p>Tried: {HtmlText.Escape(part.Summary)}.</p>\n");
         Table(html, ["tried", .. study.Generators.Select(generator => generator.Name)],
             part.Rows.Select(IReadOnlyList<string> (row) => [row.Name, .. row.Cells]));
@@ -103,8 +104,9 @@ public static class AttackReport
         {
             var caption = $"Found in the generator {generator}";
             html.Append(findPicture(picture) is { } bytes
-                ? $"<figure>\n<img src=\"data:image/png;base64,{Convert.ToBase64String(bytes)}\" alt=\"{caption}: images in which the "
-                    + $"auditor sees the feature, a row for each variant.\">\n<figcaption>{caption}</figcaption>\n</figure>\n"
+                ? $"<figure>\n<img src=\"data:image/png;base64,{Convert.ToBase64String(bytes)}\" alt=\"{caption}: images in "
+                    + "which the auditor sees the feature, a row for each variant.\">\n"
+                    + $"<figcaption>{caption}</figcaption>\n</figure>\n"
                 : $"<p class=\"absent\">{caption}: <code>{HtmlText.Escape(picture)}</code></p>\n");
         }
 
@@ -126,15 +128,16 @@ public static class AttackReport
     private static string Facts(AttackStudy study) => string.Create(
         CultureInfo.InvariantCulture,
         $"{Mark}, {study.Tool}. Seed {study.Seed}; {study.Samples} images for each rate, {study.Starts} starts and {study.Steps} "
-            + $"steps for each search. {string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}.");
+            + $"steps for each search. "
+            + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}.");
 
     private static string Explanation(AttackStudy study) => string.Create(
         CultureInfo.InvariantCulture,
         $"A success is an image in which the auditor sees the feature; the annotator guided the search. A cell has successes of "
             + $"attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their share. \"At start\" counts "
-            + $"the attempts that showed the feature before the search. \"Nearer\" is the share of usual latents that lie nearer to "
-            + $"the centre than the median found one; at most {100 * AttackVariant.UsualShare:0} % is usual. Look at the pictures: far from "
-            + $"usual latents both classifiers may be deceived. An attack that fails proves nothing about others.");
+            + $"the attempts that showed the feature before the search. \"Nearer\" is the share of usual latents that lie nearer "
+            + $"to the centre than the median found one; at most {100 * AttackVariant.UsualShare:0} % is usual. Look at the "
+            + $"pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing about others.");
 
     private static IEnumerable<Part> Parts(AttackStudy study) =>
         from attack in study.Attacks
@@ -153,7 +156,8 @@ public static class AttackReport
             [.. same.SelectMany(attack => attack.Reading.Variants
                 .Where(variant => variant.Why is not null)
                 .GroupBy(variant => variant.Why!)
-                .Select(alike => $"{attack.Generator}, {string.Join("; ", alike.Select(variant => variant.Name))}: {alike.Key}"))],
+                .Select(alike =>
+                    $"{attack.Generator}, {string.Join("; ", alike.Select(variant => variant.Name))}: {alike.Key}"))],
             [.. same.Where(attack => attack.Reading.Classes is not null && attack.Generator != "before")
                 .Select(attack => (attack.Generator, attack.Reading.Classes!))],
             [.. same.Where(attack => attack.Picture is not null).Select(attack => (attack.Generator, attack.Picture!))]);

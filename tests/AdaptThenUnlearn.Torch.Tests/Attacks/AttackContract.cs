@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Attacks;
 
-/// <summary>What every attack must do, as a function over any attack, on generators of which it is known what they hide.</summary>
+/// <summary>What every attack must do, as a function over any attack, on generators whose secrets are known.</summary>
 internal static class AttackContract
 {
     public const string FindsWhatIsHidden = "it finds a hidden feature, and shows it";

@@ -1,6 +1,4 @@
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Attacks;
-using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 

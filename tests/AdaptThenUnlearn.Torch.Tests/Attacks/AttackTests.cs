@@ -1,8 +1,6 @@
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
-using AdaptThenUnlearn.Torch.Tests.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Attacks;
@@ -148,7 +146,8 @@ public sealed class AttackTests
 
         using var found = new RelearningAttack().Run(context, CancellationToken.None);
 
-        var (onItsImages, onClean) = (Share(found, "50 steps on 10 images of the feature"), Share(found, "50 steps on clean images"));
+        var onItsImages = Share(found, "50 steps on 10 images of the feature");
+        var onClean = Share(found, "50 steps on clean images");
         Assert.InRange(onItsImages, 2 * onClean, 1);
         Assert.InRange(onItsImages, 0.2, 1);
     }
