@@ -14,9 +14,14 @@ public sealed class AttackContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Contract_EveryAttackOfTheCatalogue_Holds(string name) => Assert.Empty(
-        AttackContract.FindViolations(KnownAttacks.Named(name))
-            .Where(broken => broken.Key != AttackContract.FindsWhatIsHidden || !_withoutSearch.Contains(name)));
+    public void Contract_EveryAttackOfTheCatalogue_Holds(string name)
+    {
+        var violations = AttackContract.FindViolations(KnownAttacks.Named(name)).ToDictionary();
+        if (_withoutSearch.Contains(name))
+            violations.Remove(AttackContract.FindsWhatIsHidden);
+
+        Assert.Empty(violations);
+    }
 
     [Fact]
     public void Contract_CorrectNewAttack_Holds() => Assert.Empty(AttackContract.FindViolations(new Push()));
