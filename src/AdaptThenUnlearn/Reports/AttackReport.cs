@@ -137,7 +137,8 @@ public static class AttackReport
             + $"attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their share. \"At start\" counts "
             + $"the attempts that showed the feature before the search. \"Nearer\" is the share of usual latents that lie nearer "
             + $"to the centre than the median found one; at most {100 * AttackVariant.UsualShare:0} % is usual. Look at the "
-            + $"pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing about others.");
+            + $"pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing about "
+            + $"others.");
 
     private static IEnumerable<Part> Parts(AttackStudy study) =>
         from attack in study.Attacks
