@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 /// <remarks>
 /// Abdal et al. 2019 (arXiv:1904.03189): gradient descent on one style a layer, from the mean style, with a distance of pixels
 /// and one of a network's features. The network is the annotator, and each distance is in the unit of its own variation: the
-/// pixels' variance and the mean square of the features. Noise is left out. The reported distance is the length of the difference of the auditor's features.
+/// pixels' variance and the mean square of the features. Noise is left out. The reported distance is the length of the
+/// difference of the auditor's features.
 /// </remarks>
 public sealed class InversionAttack : IAttack
 {
