@@ -79,6 +79,11 @@ public static class RoomRules
             "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness",
             "Torch.Threading", "Gating", "Measurements", "Policies",
         ],
+        ["Torch.Attacks"] =
+        [
+            "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images",
+            "Torch.Models", "Torch.Randomness", "Measurements", "Policies",
+        ],
         ["Torch.Labelling"] =
         [
             "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Labelling"
@@ -138,7 +143,7 @@ public static class RoomRules
         ["Cli.Commands"] =
         [
             "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Publishing.Admission", "Publishing.Hosts",
-            "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
+            "Publishing.Targets", "Torch.Attacks", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
             "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
             "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",

@@ -91,6 +91,11 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
             ],
             ["compare"] = ["atu compare policies/my-policy.json --classes 1,4,8 --seeds 1,2,3"],
             ["tune"] = ["atu tune policies/my-policy.json --runs 24"],
+            ["attack"] =
+            [
+                "atu attack artifacts/my-policy/run.json",
+                "atu attack policies/my-policy.json --after unlearned.safetensors --attacks latent-search --profile full",
+            ],
             ["backend install"] = ["atu backend install cpu"],
             ["backend show"] = ["atu backend show --json"],
         };

@@ -18,6 +18,7 @@ var root = new RootCommand("Measure image generators, unlearn what a policy bans
     new CompareCommand(terminal).Build(),
     new TuneCommand(terminal).Build(),
     new LockCommand(terminal).Build(),
+    new AttackCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
     new VerifyModelCommand(terminal).Build(),
     new AttestCommand(terminal).Build(),

@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Tests;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Unlearning;
@@ -23,6 +24,7 @@ public sealed class DocumentedNamesTests
         ], [.. CheckpointFormats.All.Select(format => Code(format.Name))]),
         ("QualityMetrics", ["measurement.md"], [.. QualityMetrics.All.Select(metric => Code(metric.Metric.Name))]),
         ("ReportFormats", ["policy.md", "reports.md"], [.. ReportFormats.All.Select(format => Code(format.Name))]),
+        ("KnownAttacks", ["attacks.md"], [.. KnownAttacks.All.Select(attack => Code(attack.Name))]),
         ("CiHosts", ["publishing.md"], [.. CiHosts.All.Select(host => host.Name)]),
     ];
 

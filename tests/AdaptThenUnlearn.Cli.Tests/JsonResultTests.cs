@@ -83,6 +83,11 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.Policy("tuned", "\"minUnlearned\": 0.5"), "--knobs", "retention.weight", "--seeds", "101",
             "--runs", "1", "--out", test.House.At("tuned")
         ],
+        ["attack"] = test =>
+        [
+            test.House.Policy("attacked"), "--after", test.House.At("generator.safetensors"), "--attacks", "same-latents",
+            "--samples", "50", "--out", test.House.At("attacked")
+        ],
         ["backend show"] = _ => [],
     };
 
@@ -94,7 +99,8 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     [MemberData(nameof(Commands))]
     public void Command_Json_PrintsOneDocumentWithTheDocumentedPropertiesAndNothingElse(string command)
     {
-        string[] threads = command is "govern" or "measure" or "tune" or "pretrain" or "label" ? ["--threads", "1"] : [];
+        string[] threads =
+            command is "govern" or "measure" or "tune" or "attack" or "pretrain" or "label" ? ["--threads", "1"] : [];
         var (exitCode, output, errors) = Atu.Run([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
 
         Assert.True(exitCode == 0, errors);

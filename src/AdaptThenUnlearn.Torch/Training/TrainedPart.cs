@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Models;
-using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
 

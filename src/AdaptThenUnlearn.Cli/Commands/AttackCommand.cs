@@ -1,0 +1,327 @@
+using System.CommandLine;
+using System.Globalization;
+using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Attacks;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Governing;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary>
+/// <c>atu attack</c>: tries to get what a policy forbids out of the unlearned generator, as somebody could who has its weights.
+/// </summary>
+public sealed class AttackCommand(Terminal terminal)
+{
+    private const string CellFolder = "cells";
+
+    private static readonly IReadOnlyList<string> _names = [.. KnownAttacks.All.Select(attack => attack.Name)];
+
+    private readonly Argument<FileInfo> _subject = new("POLICY|RECORD")
+    {
+        Description = "A policy file, or the run.json of a run",
+    };
+
+    private readonly Option<FileInfo> _after = new("--after")
+    {
+        Description = "The unlearned generator (default: that of the run, or of the policy's run in artifacts/)",
+    };
+
+    private readonly Option<FileInfo> _retrained = new("--retrained")
+    {
+        Description = "A generator that was trained without the feature, to compare with",
+    };
+
+    private readonly Option<string[]> _attacks = new("--attacks")
+    {
+        Description = $"Attacks to make (default: all): {string.Join(", ", _names)}",
+        HelpName = "a,b,…",
+    };
+
+    private readonly Option<string> _profile = new("--profile")
+    {
+        Description = "How much to spend: quick or full",
+        DefaultValueFactory = _ => "quick",
+    };
+
+    private readonly Option<int?> _samples = new("--samples") { Description = "Images for each rate, instead of the profile's" };
+    private readonly Option<int?> _starts = new("--starts") { Description = "Starts of each search, instead of the profile's" };
+    private readonly Option<int?> _steps = new("--steps") { Description = "Steps of each search, instead of the profile's" };
+    private readonly Option<string[]> _limits = new("--max-success")
+    {
+        Description = "Fail (exit code 1) unless the upper bound of an attack's success on the unlearned generator is at most " +
+            "this share, 0 to 1",
+        HelpName = "attack=share",
+    };
+
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy",
+        HelpName = "path=value",
+    };
+
+    private readonly Option<DirectoryInfo> _out = new("--out")
+    {
+        Description = "Folder for the results (default: artifacts/attack/NAME). Finished attacks there are not made again",
+    };
+
+    /// <summary>Builds the command.</summary>
+    public Command Build()
+    {
+        _profile.AcceptOnlyFromAmong([.. AttackBudget.Profiles.Keys]);
+        var command = new Command("attack", "Try to get what a policy forbids out of the unlearned generator")
+        {
+            _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _limits, _set, _out,
+            Machine.Device, Machine.Threads, Terminal.Json,
+        };
+        command.SetGuardedAction(terminal, Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancel)
+    {
+        // Check the arguments before anything is loaded.
+        var attacks = Attacks(parsed);
+        var budget = Budget(parsed);
+        var limits = Limits(parsed, attacks);
+        var subject = AttackSubject.Find(
+            parsed.GetRequiredValue(_subject).ToString(),
+            parsed.GetValue(_after)?.FullName,
+            parsed.GetValue(_set) ?? [],
+            terminal);
+        if (subject is null)
+            return ExitCodes.BadPolicy;
+        var (file, policy) = (subject.File, subject.File.Policy);
+        var folder = parsed.GetValue(_out)?.FullName
+            ?? Path.Combine(EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture()), "attack", policy.Name);
+        List<(AttackedGenerator Attacked, string Path)> others = [(AttackedGenerator.After, subject.After)];
+        if (parsed.GetValue(_retrained)?.FullName is { } retrained)
+            others.Add((AttackedGenerator.Retrained, retrained));
+        var inputs = file.Inputs();
+        RequireOutputs(folder, policy, attacks, inputs, others);
+
+        // Load what the policy names, and the generators to attack.
+        var device = Machine.Prepare(parsed, terminal);
+        return file.RunWithLocatedErrors(inputs, () =>
+        {
+            inputs.Open(cancel);
+            using var original = inputs.LoadGenerator(device);
+            GeneratorRequirements.RequireStatedLayers(original);
+            subject.RequireOriginal(original);
+            using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);
+            var loaded = new List<LoadedGenerator>();
+            try
+            {
+                loaded.AddRange(others.Select(other => Load(other.Path, policy, original, device)));
+                subject.RequireAfter(loaded[0]);
+                List<Attacked> generators =
+                [
+                    new(AttackedGenerator.Before, inputs.Generator, original),
+                    .. others.Zip(loaded, (other, generator) => new Attacked(other.Attacked, other.Path, generator)),
+                ];
+
+                // Attack, and write the pages.
+                var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal);
+                var study = Study(runs, policy, budget, attacks, generators, folder, cancel);
+                Publish(study, policy, folder);
+                var violations = Judge(study, limits);
+                Print(study, violations, folder);
+                return violations.Count == 0 ? ExitCodes.Passed : ExitCodes.GateFailed;
+            }
+            finally
+            {
+                loaded.ForEach(generator => generator.Dispose());
+            }
+        });
+    }
+
+    private AttackStudy Study(
+        AttackRuns runs,
+        UnlearningPolicy policy,
+        AttackBudget budget,
+        IReadOnlyList<IAttack> attacks,
+        IReadOnlyList<Attacked> generators,
+        string folder,
+        CancellationToken cancel)
+    {
+        var cells = Path.Combine(folder, CellFolder);
+        List<StudiedAttack> studied = [];
+        foreach (var feature in policy.UndesiredFeatures)
+            foreach (var attack in attacks)
+                foreach (var (attacked, _, generator) in generators)
+                {
+                    var cell = runs.FindOrMake(cells, attack, feature, attacked, generator, cancel);
+                    terminal.WriteStatus(FormattableString.Invariant($"{cell.Key}: {Describe(cell)}"));
+                    studied.Add(new StudiedAttack(
+                        NameOf(attacked),
+                        attack.Summary,
+                        cell.Seconds,
+                        cell.Reading,
+                        cell.PictureSha256 is null ? null : $"{CellFolder}/{AttackCell.NamesOf(cell.Key)[1]}"));
+                }
+
+        return new AttackStudy(
+            AttackStudy.CurrentSchemaVersion,
+            Machine.ToolVersion,
+            policy.Name,
+            policy.Evaluation.Seed,
+            policy.Evaluation.Confidence,
+            budget.Samples,
+            budget.Starts,
+            budget.Steps,
+            [.. generators.Select(each => new StudiedGenerator(
+                NameOf(each.Role), Path.GetRelativePath(folder, each.Path).Replace('\\', '/'), each.Generator.Sha256))],
+            studied);
+    }
+
+    private static string Describe(AttackCell cell) =>
+        cell.Reading.Strongest is { } strongest
+            ? FormattableString.Invariant($"at most {strongest.Successes} of {strongest.Attempts} ({strongest.Name})")
+                + FormattableString.Invariant($", {cell.Seconds:0.#} s")
+            : $"not measured: {cell.Reading.NotMeasured}";
+
+    private static void Publish(AttackStudy study, UnlearningPolicy policy, string folder)
+    {
+        var shows = policy.Report.PublishSamples;
+        AtomicFile.Write(
+            Path.Combine(folder, AttackReport.HtmlName),
+            AttackReport.RenderHtml(study, name => shows ? File.ReadAllBytes(Path.Combine(folder, name)) : null));
+        AtomicFile.Write(Path.Combine(folder, AttackReport.MarkdownName), AttackReport.RenderMarkdown(study, shows));
+        AtomicFile.Write(
+            Path.Combine(folder, AttackStudy.FileName),
+            System.Text.Json.JsonSerializer.Serialize(study, RunRecordFile.Json) + "\n");
+    }
+
+    // Fail-closed: an attack that was not made, or could not be, has not been withstood.
+    private List<string> Judge(AttackStudy study, IReadOnlyList<(string Attack, double MaxSuccess)> limits)
+    {
+        List<string> violations = [];
+        foreach (var (attack, maxSuccess) in limits)
+            foreach (var each in study.Attacks.Where(
+                each => each.Reading.Attack == attack && each.Generator == NameOf(AttackedGenerator.After)))
+                if (each.Reading.FindViolation(maxSuccess, study.Confidence) is { } violation)
+                    violations.Add($"{each.Reading.Feature}, {attack}: {violation}");
+        foreach (var violation in violations)
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, GateCodes.NotMet, violation));
+        return violations;
+    }
+
+    private static void Print(AttackStudy study, List<string> violations, string folder)
+    {
+        var page = Path.Combine(folder, AttackReport.MarkdownName);
+        Terminal.WriteJson(new
+        {
+            policy = study.Policy,
+            page,
+            generators = study.Generators,
+            attacks = study.Attacks,
+            violations,
+        });
+        foreach (var attack in study.Attacks)
+            foreach (var variant in attack.Reading.Variants)
+                Terminal.WriteResultLine(variant.Why is { } why
+                    ? $"{attack.Generator,-10} {attack.Reading.Attack}, {variant.Name}: not measured: {why}"
+                    : FormattableString.Invariant(
+                        $"{attack.Generator,-10} {attack.Reading.Attack}, {variant.Name}: ")
+                        + FormattableString.Invariant($"{variant.Successes} of {variant.Attempts}"));
+        Terminal.WriteResultLine(page);
+    }
+
+    private static string NameOf(AttackedGenerator attacked) => attacked.ToString().ToLowerInvariant();
+
+    private IReadOnlyList<IAttack> Attacks(ParseResult parsed)
+    {
+        var names = ComparisonArguments.ParseList(parsed, _attacks);
+        if (names.FirstOrDefault(name => !_names.Contains(name)) is { } unknown)
+            throw new BadArgumentException("--attacks: " + Suggestion.NotOneOf(unknown, _names, "known attack"));
+        return [.. KnownAttacks.All.Where(attack => names.Count == 0 || names.Contains(attack.Name))];
+    }
+
+    private IReadOnlyList<(string Attack, double MaxSuccess)> Limits(ParseResult parsed, IReadOnlyList<IAttack> attacks)
+    {
+        return [.. (parsed.GetValue(_limits) ?? []).Select(Parse)];
+
+        (string Attack, double MaxSuccess) Parse(string text)
+        {
+            var parts = text.Split('=', 2);
+            if (!_names.Contains(parts[0]))
+                throw new BadArgumentException("--max-success: " + Suggestion.NotOneOf(parts[0], _names, "known attack"));
+            if (!attacks.Any(attack => attack.Name == parts[0]))
+                throw new BadArgumentException($"--max-success {text}: add {parts[0]} to --attacks, or it is not made");
+            return parts.Length == 2
+                && double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var share)
+                && share is >= 0 and <= 1
+                    ? (parts[0], share)
+                    : throw new BadArgumentException($"--max-success {text}: write {parts[0]}=share, with a share from 0 to 1");
+        }
+    }
+
+    private AttackBudget Budget(ParseResult parsed)
+    {
+        var profile = AttackBudget.Profiles[parsed.GetRequiredValue(_profile)];
+        return new AttackBudget(
+            Positive(_samples) ?? profile.Samples, Positive(_starts) ?? profile.Starts, Positive(_steps) ?? profile.Steps);
+
+        int? Positive(Option<int?> option) => parsed.GetValue(option) switch
+        {
+            < 1 => throw new BadArgumentException($"{option.Name} must be at least 1: an attack without a budget finds nothing"),
+            var value => value,
+        };
+    }
+
+    private static void RequireOutputs(
+        string folder,
+        UnlearningPolicy policy,
+        IReadOnlyList<IAttack> attacks,
+        InputFiles inputs,
+        IReadOnlyList<(AttackedGenerator Attacked, string Path)> others)
+    {
+        List<string> names =
+        [
+            AttackStudy.FileName, AttackReport.MarkdownName, AttackReport.HtmlName,
+            .. from feature in policy.UndesiredFeatures
+               from attack in attacks
+               from attacked in others.Select(other => other.Attacked).Prepend(AttackedGenerator.Before)
+               from name in AttackCell.NamesOf(new AttackKey(attack.Name, feature.Name, attacked))
+               select $"{CellFolder}/{name}",
+        ];
+        OutputFiles.RequireIn(
+            folder,
+            names,
+            [
+                .. inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
+                .. others.Select(other => (NameOf(other.Attacked), (string?)other.Path)),
+            ],
+            _ => false);
+        WrittenFiles.Add(folder, names);
+    }
+
+    private static LoadedGenerator Load(string path, UnlearningPolicy policy, LoadedGenerator original, Device device)
+    {
+        var loaded = GeneratorCheckpoint.Load(
+            path,
+            policy.Generator.Format,
+            sha256: null,
+            discriminatorPath: null,
+            device,
+            latentSize: original.Generator.LatentSize,
+            layers: policy.Generator.Layers);
+        try
+        {
+            GeneratorRequirements.RequireStatedLayers(loaded);
+            return loaded;
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
+    }
+
+    private sealed record Attacked(AttackedGenerator Role, string Path, LoadedGenerator Generator);
+}

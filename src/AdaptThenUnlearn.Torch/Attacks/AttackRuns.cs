@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Attacks;
+
+/// <summary>Runs attacks on generators under a policy, and keeps each result in a file of its own.</summary>
+/// <param name="policy">Names features, classifiers and the seed.</param>
+/// <param name="classifiers">Of the policy; stay the caller's.</param>
+/// <param name="original">The original generator; stays the caller's.</param>
+/// <param name="budget">How much each attack may spend.</param>
+/// <param name="device">Where the networks are.</param>
+/// <param name="tool">Name and version of the tool.</param>
+/// <param name="progress">Receives how far an attack is.</param>
+public sealed class AttackRuns(
+    UnlearningPolicy policy,
+    PolicyClassifiers classifiers,
+    LoadedGenerator original,
+    AttackBudget budget,
+    Device device,
+    string tool,
+    IProgress<StageProgress> progress)
+{
+    // Raise this whenever a change makes an attack give other results: older cells are then made again.
+    private const int Revision = 1;
+    private const int LargestPicture = 64;   // pixels of an image in a picture, about
+
+    /// <summary>Takes over the result of an earlier call, or attacks and writes the result.</summary>
+    /// <param name="folder">Of the cells.</param>
+    /// <param name="attack">What to try.</param>
+    /// <param name="feature">Of the policy.</param>
+    /// <param name="attacked">Which generator it is.</param>
+    /// <param name="generator">The attacked generator; stays the caller's.</param>
+    /// <param name="cancel">Ends the attack soon.</param>
+    /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
+    public AttackCell FindOrMake(
+        string folder,
+        IAttack attack,
+        UndesiredFeature feature,
+        AttackedGenerator attacked,
+        LoadedGenerator generator,
+        CancellationToken cancel)
+    {
+        var key = new AttackKey(attack.Name, feature.Name, attacked);
+        var asked = DigestOf(key, feature, generator);
+        if (AttackCell.Find(folder, key, asked) is { } known)
+            return known;
+
+        var watch = Stopwatch.StartNew();
+        using var findings = Run(attack, feature, attacked, generator, cancel);
+        var picture = Picture(findings, generator);
+        var cell = new AttackCell(
+            AttackCell.CurrentSchemaVersion,
+            key,
+            asked,
+            tool,
+            device.ToString(),
+            get_num_threads(),
+            Math.Round(watch.Elapsed.TotalSeconds, 1),
+            ReadingOf(attack, feature, generator, findings),
+            picture is null ? null : Sha256Digest.Compute(picture));
+        cell.Write(folder, picture);
+        return cell;
+    }
+
+    /// <summary>Attacks, and keeps nothing.</summary>
+    /// <inheritdoc cref="FindOrMake"/>
+    public AttackReading Measure(
+        IAttack attack,
+        UndesiredFeature feature,
+        AttackedGenerator attacked,
+        LoadedGenerator generator,
+        CancellationToken cancel)
+    {
+        using var findings = Run(attack, feature, attacked, generator, cancel);
+        return ReadingOf(attack, feature, generator, findings);
+    }
+
+    private AttackFindings Run(
+        IAttack attack,
+        UndesiredFeature feature,
+        AttackedGenerator attacked,
+        LoadedGenerator generator,
+        CancellationToken cancel)
+    {
+        var stage = new AttackKey(attack.Name, feature.Name, attacked).ToString();
+        if (generator.Generator.Shape != original.Generator.Shape)
+            return AttackFindings.NotMeasured(
+                attack.Name,
+                $"it makes {generator.Generator.Shape} images, and the original {original.Generator.Shape}");
+        if (attack.ChangesWeights && !generator.Generator.parameters().Any())
+            return AttackFindings.NotMeasured(attack.Name, "the generator has no trainable weights");
+
+        var context = new AttackContext(
+            attacked,
+            generator.Generator,
+            original.Generator,
+            classifiers.Annotator(feature),
+            classifiers.Auditor(feature),
+            budget,
+            new RandomStreams(policy.Evaluation.Seed, $"attack {attack.Name}"),
+            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate),
+            device,
+            policy.Evaluation.IsRaw,
+            (done, all) => progress.Report(new StageProgress(stage, done, all, Losses: null)))
+        {
+            Discriminator = generator.Discriminator,
+        };
+        return attack.Run(context, cancel);
+    }
+
+    private static AttackReading ReadingOf(
+        IAttack attack, UndesiredFeature feature, LoadedGenerator generator, AttackFindings findings) =>
+        new(attack.Name, feature.Name, generator.Sha256, findings.Variants, findings.Classes);
+
+    // A row of the picture is a variant; the rows are as in the reading, without those that found nothing.
+    private static byte[]? Picture(AttackFindings findings, LoadedGenerator generator)
+    {
+        if (findings.Pictures.Count == 0)
+            return null;
+
+        using var scope = NewDisposeScope();
+        var images = cat([.. findings.Pictures.Select(found => Row(ImageQuantizer.FromBytes(found.Images)))]);
+        var scale = Math.Max(1, LargestPicture / generator.Generator.Shape.Resolution);
+        return ImageGrid.Png([new GridPanel("one row for each variant that found it", images, [])], FoundImages.MostKept, scale);
+
+        static Tensor Row(Tensor found)
+        {
+            var missing = FoundImages.MostKept - found.shape[0];
+            return missing == 0 ? found : cat([found, ones([missing, .. found.shape[1..]])]);
+        }
+    }
+
+    private string DigestOf(AttackKey key, UndesiredFeature feature, LoadedGenerator generator)
+    {
+        string[] lines =
+        [
+            key.ToString(),
+            budget.ToString(),
+            string.Create(CultureInfo.InvariantCulture, $"{policy.Evaluation.Seed} {policy.Evaluation.RangeOrDefault}"),
+            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate).ToString(),
+            feature.Class,
+            string.Create(CultureInfo.InvariantCulture, $"{feature.Threshold} {feature.AuditorThreshold}"),
+            classifiers.Sha256(feature.Annotator),
+            classifiers.Sha256(feature.Auditor ?? feature.Annotator),
+            original.Sha256,
+            generator.Sha256,
+            device.ToString(),
+            string.Create(CultureInfo.InvariantCulture, $"revision {Revision}"),
+        ];
+        return Sha256Digest.Compute(string.Join('\n', lines));
+    }
+}

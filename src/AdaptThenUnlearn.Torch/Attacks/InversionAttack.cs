@@ -1,0 +1,184 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Attacks;
+
+/// <summary>Reconstructs images of the original that show the feature: looks for latents whose image is the given one.</summary>
+/// <remarks>
+/// Abdal et al. 2019 (arXiv:1904.03189): gradient descent on one style a layer, from the mean style, with a distance of pixels
+/// and one of a network's features. The network is the annotator, and each distance is in the unit of its own variation: the
+/// pixels' variance and the mean square of the features. Noise is left out. The reported distance is the length of the
+/// difference of the auditor's features.
+/// </remarks>
+public sealed class InversionAttack : IAttack
+{
+    private const double Rate = 0.1;       // of a component's deviation, at each step
+    private const int StepFactor = 2;      // an image is harder to meet than a class
+    private const int MostBatches = 400;   // of images that are looked through for targets
+
+    /// <inheritdoc/>
+    public string Name => "inversion";
+
+    /// <inheritdoc/>
+    public string Summary => "reconstruction of the original's images that show the feature, in z and w+";
+
+    /// <inheritdoc/>
+    public bool ChangesWeights => false;
+
+    /// <inheritdoc/>
+    public AttackFindings Run(AttackContext context, CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        var targets = FindTargets(context, cancel);
+        if (targets.shape[0] < context.Budget.Starts)
+            return AttackFindings.NotMeasured("reconstruction", FormattableString.Invariant(
+                $"the original shows the feature in only {targets.shape[0]} of {MostBatches * AttackContext.BatchSize} images"));
+
+        List<AttackVariant> variants = [];
+        List<FoundImages> pictures = [];
+        context.Progress(0, 2);
+        Add(Invert(
+            context,
+            "z",
+            targets,
+            (first, count) =>
+            {
+                using var source = context.Random.At("inversion starts", first);
+                return randn([count, context.Generator.LatentSize], generator: source).to(context.Device);
+            },
+            points => context.Generator.Generate(points, noise: null),
+            Rate,
+            cancel));
+        context.Progress(1, 2);
+        if (context.Generator is IStyleBasedGenerator styled)
+        {
+            using var prior = LatentPrior.OfStyles(styled, context.Generator.LatentSize, context.Random, context.Device);
+            Add(Invert(
+                context,
+                "w+",
+                targets,
+                (_, count) => styled.Broadcast(prior.Centre!.unsqueeze(0).expand(count, -1)).contiguous(),
+                points => styled.Synthesize(points, noise: null),
+                Rate * prior.Deviation,
+                cancel));
+        }
+        else
+            variants.Add(AttackVariant.NotMeasured("w+", "the generator has no mapping network, and so no styles"));
+
+        return new AttackFindings(variants, pictures);
+
+        void Add((AttackVariant Variant, FoundImages? Found) result)
+        {
+            variants.Add(result.Variant);
+            if (result.Found is not null)
+                pictures.Add(result.Found);
+        }
+    }
+
+    private static (AttackVariant Variant, FoundImages? Found) Invert(
+        AttackContext context,
+        string name,
+        Tensor targets,
+        Func<long, long, Tensor> start,
+        Func<Tensor, Tensor> generate,
+        double rate,
+        CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        var successes = 0L;
+        List<double> distances = [];
+        List<Tensor> found = [];
+        try
+        {
+            for (var first = 0L; first < targets.shape[0]; first += AttackContext.BatchSize)
+            {
+                using var batchScope = NewDisposeScope();
+                var count = Math.Min(AttackContext.BatchSize, targets.shape[0] - first);
+                var wanted = targets.narrow(0, first, count);
+                using var distance = new ImageDistance(context, wanted);
+                var best = LatentAscent.Run(
+                    start(first, count),
+                    points => distance.Of(generate(points)),
+                    context.Budget.Steps * StepFactor,
+                    rate,
+                    cancel);
+
+                using var _ = no_grad();
+                var images = generate(best);
+                var shows = context.Judge(images);
+                successes += shows.sum().item<long>();
+                var auditor = context.Auditor.Classifier;
+                var apart = auditor.Features(ImageQuantizer.Quantize(images)) - auditor.Features(ImageQuantizer.Quantize(wanted));
+                distances.AddRange(apart.flatten(1).square().sum(1).sqrt().cpu().to(float64).data<double>());
+                if (found.Count < FoundImages.MostKept)
+                    found.Add(images[shows].MoveToOuterDisposeScope());
+            }
+        }
+        catch (NoGradientException none)
+        {
+            return (AttackVariant.NotMeasured(name, none.Message), null);
+        }
+
+        var all = cat(found);
+        var kept = FoundImages.Keep(name, all, ones(all.shape[0], dtype: @bool, device: all.device));
+        return (
+            new AttackVariant(
+                name, successes, targets.shape[0], Distance: distances.Order().ElementAt((distances.Count - 1) / 2)),
+            kept);
+    }
+
+    // The auditor chooses the images that are to be met; it does not guide the way to them.
+    private static Tensor FindTargets(AttackContext context, CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        List<Tensor> targets = [];
+        var found = 0L;
+        for (var batch = 0; batch < MostBatches && found < context.Budget.Starts; batch++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var batchScope = NewDisposeScope();
+            using var source = context.Random.At("targets", batch);
+            var images = LatentDraw.Sample(context.Original, AttackContext.BatchSize, source, context.Device)
+                .Images(context.Original);
+            var shows = context.Judge(images);
+            found += shows.sum().item<long>();
+            targets.Add(images[shows].MoveToOuterDisposeScope());
+        }
+
+        var all = cat(targets);
+        return all.narrow(0, 0, Math.Min(context.Budget.Starts, all.shape[0])).clone().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The distance of images to their targets: of pixels and of the annotator's features, each in its unit.</summary>
+    private sealed class ImageDistance : IDisposable
+    {
+        private readonly AttackContext _context;
+        private readonly Tensor _targets;
+        private readonly Tensor _features;
+        private readonly double _pixelUnit;
+        private readonly double _featureUnit;
+
+        public ImageDistance(AttackContext context, Tensor targets)
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            (_context, _targets) = (context, targets);
+            _features = Features(targets).DetachFromDisposeScope();
+            _pixelUnit = Math.Max(1e-6, targets.var().item<float>());
+            _featureUnit = Math.Max(1e-6, _features.square().mean().item<float>());
+        }
+
+        public Tensor Of(Tensor images)
+        {
+            var pixels = (images - _targets).square().flatten(1).mean([1]) / _pixelUnit;
+            return pixels + (Features(images) - _features).square().mean([1]) / _featureUnit;
+        }
+
+        public void Dispose() => _features.Dispose();
+
+        private Tensor Features(Tensor images) => _context.Annotator.Classifier.Features(images).flatten(1);
+    }
+}

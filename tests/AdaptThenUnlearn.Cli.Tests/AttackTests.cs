@@ -1,0 +1,139 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Tests;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary><c>atu attack</c>: what it writes, how it continues, and what it refuses.</summary>
+public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    private static readonly string[] _small =
+        ["--threads", "1", "--samples", "60", "--starts", "4", "--steps", "4", "--attacks", "same-latents,latent-search"];
+
+    [Fact]
+    public void Attack_AgainAndInterrupted_GivesTheSameAndMakesOnlyWhatIsMissing()
+    {
+        var policy = house.Policy("attacked");
+        string[] attack = ["attack", policy, "--after", Other(), "--out", house.At("attacked-out"), .. _small];
+        var cell = house.At("attacked-out/cells/same-latents-ban-after.json");
+        var kept = house.At("attacked-out/cells/latent-search-ban-after.json");
+
+        var first = Atu.Run(attack);
+        var (reading, written) = (Reading(cell), File.GetLastWriteTimeUtc(kept));
+        File.Delete(cell);
+        var second = Atu.Run(attack);
+
+        Assert.True(first.ExitCode == 0, first.Errors);
+        Assert.True(second.ExitCode == 0, second.Errors);
+        Assert.Equal(first.Output, second.Output);
+        Assert.Equal(reading, Reading(cell));
+        Assert.Equal(written, File.GetLastWriteTimeUtc(kept));
+    }
+
+    [Fact]
+    public void Attack_Pages_HaveCountsAndPicturesOnlyWhereThePolicyPublishesSamples()
+    {
+        var shy = house.Policy("shy");
+        const string Name = "\"name\": \"open\",";
+        var open = house.Policy("open", edit: (Name, $"{Name} \"report\": {{ \"publishSamples\": true }},"));
+
+        var (exitCode, _, errors) = Atu.Run(["attack", shy, "--after", Other(), "--out", house.At("shy-out"), .. _small]);
+        Assert.True(exitCode == 0, errors);
+        (exitCode, _, errors) = Atu.Run(["attack", open, "--after", Other(), "--out", house.At("open-out"), .. _small]);
+        Assert.True(exitCode == 0, errors);
+
+        var page = File.ReadAllText(house.At("shy-out/attack.html"));
+        Assert.DoesNotContain("data:image/png", page, StringComparison.Ordinal);
+        Assert.Contains("cells/same-latents-ban-before.png", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "data:image/png;base64,iVBOR", File.ReadAllText(house.At("open-out/attack.html")), StringComparison.Ordinal);
+        Assert.Contains("![", File.ReadAllText(house.At("open-out/attack.md")), StringComparison.Ordinal);
+        Assert.DoesNotContain("![", File.ReadAllText(house.At("shy-out/attack.md")), StringComparison.Ordinal);
+        using var study = JsonDocument.Parse(File.ReadAllText(house.At("open-out/attack.json")));
+        Assert.Equal(4, study.RootElement.GetProperty("attacks").GetArrayLength());
+    }
+
+    // The same generator before and after: every latent that showed the feature still does.
+    [Fact]
+    public void MaxSuccess_UpperBoundAboveIt_FailsAndSaysWhy()
+    {
+        var policy = house.Policy("unlearned");
+        string[] attack =
+        [
+            "attack", policy, "--after", house.At("generator.safetensors"), "--out", house.At("limited-out"), .. _small,
+            "--max-success"
+        ];
+
+        var (failed, _, errors) = Atu.Run([.. attack, "same-latents=0.99"]);
+        var (passed, _, _) = Atu.Run([.. attack, "same-latents=1"]);
+
+        Assert.Equal((1, 0), (failed, passed));
+        Assert.Contains("error ATU3001", errors, StringComparison.Ordinal);
+        Assert.Contains("is above 99 %", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("did you mean 'latent-search'?", "--attacks", "latent-serch")]
+    [InlineData("--starts must be at least 1", "--starts", "0")]
+    [InlineData("with a share from 0 to 1", "--max-success", "same-latents=7")]
+    [InlineData("add truncation to --attacks", "--attacks", "mixing", "--max-success", "truncation=0.5")]
+    public void Argument_Wrong_IsAnErrorThatSaysHowToMendIt(string message, params string[] arguments)
+    {
+        var (exitCode, _, errors) = Atu.Run(["attack", house.Policy("wrong"), "--after", Other(), .. arguments]);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains(message, errors, StringComparison.Ordinal);
+        Assert.Contains("error ATU2000", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Record_OfARunThatTrainedNothing_NamesNoGeneratorToAttack()
+    {
+        var folder = house.At("nothing-trained");
+        Assert.Equal(0, Atu.Run(
+            "govern", house.Policy("met", "\"maxRate\": 0.9"), "--no-train", "--threads", "1", "--out", folder).ExitCode);
+
+        var (exitCode, _, errors) = Atu.Run("attack", Path.Combine(folder, "met", "run.json"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("nothing was unlearned in this run", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Record_OfARunThatTrained_AttacksItsGeneratorAndNoOther()
+    {
+        var folder = house.At("trained-run");
+        Atu.Run("govern", house.Policy("taught"), "--threads", "1", "--out", folder);
+        var record = Path.Combine(folder, "taught", "run.json");
+        string[] attack = ["attack", record, "--out", house.At("trained-out"), .. _small];
+
+        var (exitCode, _, errors) = Atu.Run(attack);
+        Assert.True(exitCode == 0, errors);
+
+        var artifact = Directory.EnumerateFiles(Path.Combine(folder, "taught"), "*.safetensors").Single();
+        File.Copy(house.At("generator.safetensors"), artifact, overwrite: true);
+        var changed = Atu.Run(attack);
+        Assert.Equal(3, changed.ExitCode);
+        Assert.Contains("error ATU2002", changed.Errors, StringComparison.Ordinal);
+    }
+
+    // Another generator of the same size.
+    private string Other()
+    {
+        var path = house.At("other.safetensors");
+        if (File.Exists(path))
+            return path;
+
+        using var scope = NewDisposeScope();
+        using var networks = Small.Gan(seed: 4);
+        GeneratorCheckpoint.Save(path, networks, new Dictionary<string, string>());
+        return path;
+    }
+
+    private static string Reading(string cell)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(cell));
+        return document.RootElement.GetProperty("reading").GetRawText();
+    }
+}

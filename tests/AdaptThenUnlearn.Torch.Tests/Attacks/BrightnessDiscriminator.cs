@@ -1,0 +1,35 @@
+using AdaptThenUnlearn.Torch.Models;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace AdaptThenUnlearn.Torch.Tests.Attacks;
+
+/// <summary>Scores images by their mean, linearly; it learns whether real images are bright.</summary>
+internal sealed class BrightnessDiscriminator : ImageDiscriminator
+{
+    private readonly Parameter slope;
+
+    public BrightnessDiscriminator() : base(nameof(BrightnessDiscriminator), new ImageShape(1, 8))
+    {
+        slope = Parameter(zeros(1));
+        RegisterComponents();
+        Weights.Detach(this);
+        eval();
+    }
+
+    public override int FeatureSize => 1;
+
+    public override Tensor Features(Tensor images) => images.mean([1, 2, 3]).unsqueeze(1);
+
+    public override Tensor Score(Tensor images) => Features(images) * slope;
+
+    public override ImageDiscriminator Copy() => Weights.CopiedTo(new BrightnessDiscriminator(), this);
+
+    // A module disposes the parameters of its parts, and not its own.
+    protected override void Dispose(bool disposing)
+    {
+        slope.Dispose();
+        base.Dispose(disposing);
+    }
+}
