@@ -50,7 +50,8 @@ public interface IImageTerm
     /// <param name="target">Of the same draw.</param>
     /// <param name="images"><c>[N, C, H, W]</c>, part of the graph.</param>
     /// <param name="weights">
-    /// Sum of <see cref="ImageTarget.Weights"/> over the whole batch, a scalar. The losses of the batch's parts add up to its loss.
+    /// Sum of <see cref="ImageTarget.Weights"/> over the whole batch, a scalar. The losses of the batch's parts add up to its
+    /// loss.
     /// </param>
     /// <returns>A scalar that belongs to the caller's scope.</returns>
     Tensor Loss(ImageTarget target, Tensor images, Tensor weights);

@@ -13,6 +13,7 @@ internal sealed class BrightnessDiscriminator : ImageDiscriminator
     public BrightnessDiscriminator() : base(nameof(BrightnessDiscriminator), new ImageShape(1, 8))
     {
         slope = Parameter(zeros(1));
+        PlantedGenerator.ParametersMade++;
         RegisterComponents();
         Weights.Detach(this);
         eval();
@@ -25,11 +26,4 @@ internal sealed class BrightnessDiscriminator : ImageDiscriminator
     public override Tensor Score(Tensor images) => Features(images) * slope;
 
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new BrightnessDiscriminator(), this);
-
-    // A module disposes the parameters of its parts, and not its own.
-    protected override void Dispose(bool disposing)
-    {
-        slope.Dispose();
-        base.Dispose(disposing);
-    }
 }

@@ -22,10 +22,17 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
     {
         offset = Parameter(tensor((float)offsetValue));
         amplitude = Parameter(tensor((float)amplitudeValue));
+        ParametersMade += 2;
         RegisterComponents();
         Weights.Detach(this);
         eval();
     }
+
+    /// <summary>
+    /// Parameters that networks of these tests have made. TorchSharp counts a tensor that becomes a parameter twice, and its
+    /// disposal once.
+    /// </summary>
+    public static int ParametersMade { get; set; }
 
     public int StyledLayers => 2;
 
@@ -68,14 +75,6 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
 
     public override ImageGenerator Copy() =>
         new PlantedGenerator(offset.item<float>(), amplitude.item<float>());
-
-    // A module disposes the parameters of its parts, and not its own.
-    protected override void Dispose(bool disposing)
-    {
-        offset.Dispose();
-        amplitude.Dispose();
-        base.Dispose(disposing);
-    }
 
     private sealed class BrightnessClassifier(double level, bool flat)
         : FeatureClassifier("brightness", new ImageShape(1, Size), ["dark", "bright"])
