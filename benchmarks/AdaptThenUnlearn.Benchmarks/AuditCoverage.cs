@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Benchmarks;
 /// judgement are the product's own code.
 /// </summary>
 /// <remarks>
-/// What the auditor misses has no higher scores than any other image, so the scores do not help: the stratum of the highest scores
-/// holds no more of it than chance gives.
+/// What the auditor misses has no higher scores than any other image, so the scores do not help: the stratum of the highest
+/// scores holds no more of it than chance gives.
 /// </remarks>
 internal static class AuditCoverage
 {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Threading;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
@@ -114,12 +115,14 @@ internal static class BusyMachine
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var measured = new BenchmarkMeasuring(CPU);
+        using var workers = WorkerThreads.For(CPU);
         var batches = EvaluationImages.EnumerateBatches(100_000).ToList();
-        return Rate(seconds, warmUp: 2, number =>
+        return Rate(seconds, warmUp: 2, round => workers.Run(number =>
         {
             using var each = NewDisposeScope();
-            return measured.Classify(batches[number % batches.Count]).shape[0];
-        });
+            using var withoutGradient = no_grad();   // it holds for one thread
+            return measured.Classify(batches[(round * workers.Count + number) % batches.Count]).shape[0];
+        }).Sum());
     }
 
     private static double StepsASecond(int seconds)
