@@ -15,12 +15,6 @@ public sealed class ModelSignature
 
     private ModelSignature(SigstoreBundle bundle) => _bundle = bundle;
 
-    /// <summary>Whether a key signed it, by itself.</summary>
-    public bool IsByKey => _bundle.VerificationMaterial.PublicKey is not null;
-
-    /// <summary>Whether a chain of certificates names its signer.</summary>
-    public bool IsByCertificate => _bundle.VerificationMaterial.X509CertificateChain is not null;
-
     /// <summary>Reads a bundle of at most 16 MiB.</summary>
     /// <exception cref="AttestationException">It cannot be read, or is none.</exception>
     public static ModelSignature Read(string path) => Parse(AttestationFile.ReadText(path, MaxBytes, "cannot be read"), path);
