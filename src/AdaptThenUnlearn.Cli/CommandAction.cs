@@ -84,7 +84,8 @@ public static class CommandAction
     private static string MessageOf(Exception failed)
     {
         if (MemoryShortage.IsShortage(failed))
-            return "out of memory; try smaller batches (--set unlearning.batchSize=8) or a machine with more memory";
+            return "out of memory; try --threads 1 (each thread has a batch of its own in memory), smaller batches "
+                + "(--set unlearning.batchSize=8) or a machine with more memory";
         return CodeOf(failed) == RunCodes.Unexpected ? $"{failed.GetType().Name}: {failed.Message}" : failed.Message;
     }
 }

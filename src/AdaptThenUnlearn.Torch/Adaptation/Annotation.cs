@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -29,6 +30,11 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
     /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
+
+    /// <summary>
+    /// Whether an annotator is a program. It may keep a state between two calls, so that one thread alone may ask it.
+    /// </summary>
+    public bool RunsProgram { get; } = features.Any(feature => feature.Rule.Classifier is IProbedProgram);
 
     /// <summary>Detects the classes of each image with the first feature's annotator.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>

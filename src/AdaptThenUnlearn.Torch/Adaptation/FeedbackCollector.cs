@@ -97,8 +97,7 @@ public sealed class FeedbackCollector
         var batches = Enumerable.Range(0, (_samples + BatchSize - 1) / BatchSize);
 
         // A program may keep a state between two calls, so that it is asked by one thread alone.
-        var runsProgram = _generator is IProbedProgram
-            || _annotation.Features.Any(feature => feature.Rule.Classifier is IProbedProgram);
+        var runsProgram = _generator is IProbedProgram || _annotation.RunsProgram;
         using var workers = runsProgram ? new WorkerThreads(1) : WorkerThreads.For(_device);
         foreach (var (images, labels) in workers.InOrder(batches, batch => SampleBatch(random, batch)))
         {

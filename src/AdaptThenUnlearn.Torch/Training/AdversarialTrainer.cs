@@ -112,12 +112,16 @@ public sealed class AdversarialTrainer : IDisposable
     /// <param name="initialEmaWeights">
     /// First value of the moving average, <c>[P]</c>; the generator's parameters when null.
     /// </param>
+    /// <param name="mayShareBatches">
+    /// Whether threads may share each batch; false where a term or an observer may be called by one thread alone.
+    /// </param>
     public AdversarialTrainer(
         ImageGenerator generator,
         ImageDiscriminator discriminator,
         TrainingSettings settings,
         RandomStreams random,
-        Tensor? initialEmaWeights = null)
+        Tensor? initialEmaWeights = null,
+        bool mayShareBatches = true)
     {
         _random = random;
         Settings = settings;
@@ -125,7 +129,9 @@ public sealed class AdversarialTrainer : IDisposable
         (Generator, Discriminator) = (first.GeneratorParameters, first.DiscriminatorParameters);
         _device = Generator.Values.device;
         _workers = new WorkerThreads(
-            _device.type == TorchSharp.DeviceType.CPU ? first.MostParts(settings.BatchSize, get_num_threads()) : 1);
+            mayShareBatches && _device.type == TorchSharp.DeviceType.CPU
+                ? first.MostParts(settings.BatchSize, get_num_threads())
+                : 1);
         _parts = [first, .. Enumerable.Range(1, _workers.Count - 1).Select(_ => first.Share())];
         _generatorAdam = new Adam(Generator, settings.LearningRate, settings.PathLengthWeight > 0 ? settings.PathLengthEvery : 0);
         _discriminatorAdam = new Adam(Discriminator, settings.LearningRate, settings.R1Weight > 0 ? settings.R1Every : 0);

@@ -34,8 +34,12 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var options = context.Options;
         var random = new RandomStreams(options.Seed, Name);
         using var copy = context.Original.Copy();
-        using var trainer =
-            new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
+        using var trainer = new AdversarialTrainer(
+            copy.Generator,
+            copy.Discriminator,
+            options.TrainingSettings(options.LearningRate),
+            random,
+            mayShareBatches: !context.Annotation.RunsProgram);
         using var scope = NewDisposeScope();
         var original = trainer.Generator.Values.detach().clone();
 
