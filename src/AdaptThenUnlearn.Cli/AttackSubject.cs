@@ -16,13 +16,17 @@ internal sealed record AttackSubject(PolicyFile File, string After, string? Orig
     /// <param name="subject">A policy, or a run's <c>run.json</c>.</param>
     /// <param name="after">The unlearned generator; null for that of the run.</param>
     /// <param name="overrides">As given, <c>path=value</c>.</param>
+    /// <param name="lockRequired">Whether the policy must have a lock.</param>
     /// <param name="terminal">Prints the policy's errors.</param>
     /// <returns>Null where the policy has errors, which have been printed.</returns>
-    /// <exception cref="BadArgumentException">There is no such run, or nothing was unlearned in it.</exception>
+    /// <exception cref="BadArgumentException">
+    /// There is no such run, nothing was unlearned in it, or the policy differs from its lock or lacks one.
+    /// </exception>
     /// <exception cref="RunRecordException">The record cannot be read.</exception>
-    public static AttackSubject? Find(string subject, string? after, IReadOnlyList<string> overrides, Terminal terminal)
+    public static AttackSubject? Find(
+        string subject, string? after, IReadOnlyList<string> overrides, bool lockRequired, Terminal terminal)
     {
-        if (subject.EndsWith(RunRecord.FileName, StringComparison.Ordinal))
+        if (Path.GetFileName(subject) == RunRecord.FileName)
         {
             if (overrides.Count > 0)
                 throw new BadArgumentException("--set is for a policy; the run was made with the values in its record");
@@ -30,12 +34,15 @@ internal sealed record AttackSubject(PolicyFile File, string After, string? Orig
             var source = record.PolicySource;
             var written = PolicyFile.Read(
                 Path.GetFullPath(Path.Combine(Path.GetDirectoryName(subject)!, source.File)), source.Overrides, terminal);
-            return written.Result.Policy is null ? null : Create(written, after, record, subject);
+            return written.Result.Policy is null
+                ? null
+                : Create(PolicyLocks.Apply(written, lockRequired), after, record, subject);
         }
 
         var file = PolicyFile.Read(subject, overrides, terminal);
         if (file.Result.Policy is not { } policy)
             return null;
+        file = PolicyLocks.Apply(file, lockRequired);
         if (after is not null)
             return new AttackSubject(file, after);
 

@@ -4,8 +4,8 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Cli;
 
 /// <summary>
-/// Decides whether the record of an earlier run may replace a new run. Records are not signed: anyone who can write the folder
-/// can forge one.
+/// Decides whether the record of an earlier run, or the result of an earlier attack, may replace a new one. They are not signed:
+/// anyone who can write the folder can forge one.
 /// </summary>
 /// <param name="fresh">Whether records are never reused (<c>--fresh</c>).</param>
 /// <param name="reuse">Whether the caller trusts everyone who can write the folder (<c>--reuse</c>).</param>
@@ -16,12 +16,13 @@ public sealed class RecordReuse(bool fresh, bool reuse, EnvironmentSnapshot envi
     /// <summary>Whether a folder's record may be reused.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="reason">Why the record is not trusted; null where there is none, or <c>--fresh</c> was given.</param>
-    public bool MayReuse(string folder, out string? reason)
+    /// <param name="name">File name of the record.</param>
+    public bool MayReuse(string folder, out string? reason, string name = RunRecord.FileName)
     {
-        reason = fresh || reuse || !File.Exists(Path.Combine(folder, RunRecord.FileName)) ? null
+        reason = fresh || reuse || !File.Exists(Path.Combine(folder, name)) ? null
             : BuildServer.DetectVariable(environment) is { } variable ? $"this is a build server ({variable} is set), where " +
                 "another job may have written it"
-            : RecordOwner.FindProblem(folder);
+            : RecordOwner.FindProblem(folder, name);
         return !fresh && reason is null;
     }
 }

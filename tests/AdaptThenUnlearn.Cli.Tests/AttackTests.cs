@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests;
 using static TorchSharp.torch;
@@ -73,10 +74,107 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("is above 99 %", errors, StringComparison.Ordinal);
     }
 
+    // Whoever can write the folder can write a cell that says that nothing was found.
+    [Fact]
+    public void Cell_ThatAnotherMayHaveWritten_IsMadeAgainWhereItIsNotTrusted()
+    {
+        string[] attack =
+        [
+            "attack", house.Policy("forged"), "--after", house.At("generator.safetensors"), "--out", house.At("forged-out"),
+            "--threads", "1", "--samples", "60", "--attacks", "same-latents", "--max-success", "same-latents=0.99",
+        ];
+        var server = new Dictionary<string, string> { ["CI"] = "true" };
+        Assert.Equal(1, Atu.Run(attack).ExitCode);
+        Forge();
+
+        var trusted = Atu.Run(attack);
+        using var serverRun = Atu.StartWith(server, attack);
+        var onServer = serverRun.Finish();
+        Forge();
+        var fresh = Atu.Run([.. attack, "--fresh"]);
+        Forge();
+        using var reusingRun = Atu.StartWith(server, [.. attack, "--reuse"]);
+        var reusing = reusingRun.Finish();
+
+        Assert.Equal((0, 1, 1, 0), (trusted.ExitCode, onServer.ExitCode, fresh.ExitCode, reusing.ExitCode));
+        Assert.Contains(
+            "are not reused, because this is a build server (CI is set)", onServer.Errors, StringComparison.Ordinal);
+
+        void Forge()
+        {
+            var path = house.At("forged-out/cells/same-latents-ban-after.json");
+            var cell = JsonNode.Parse(File.ReadAllText(path))!;
+            Assert.NotEqual(0, (int)cell["reading"]!["variants"]![0]!["successes"]!);
+            cell["reading"]!["variants"]![0]!["successes"] = 0;
+            File.WriteAllText(path, cell.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public void Cell_OfAGeneratorWithAnotherDiscriminator_IsMadeAgain()
+    {
+        var policy = house.Policy("critic", edit: (
+            "\"checkpoint\": \"generator.safetensors\"",
+            "\"checkpoint\": \"no-discriminator.safetensors\", \"discriminator\": \"critic.safetensors\""));
+        string[] attack =
+        [
+            "attack", policy, "--after", Other(), "--out", house.At("critic-out"), "--threads", "1", "--samples", "60",
+            "--attacks", "same-latents",
+        ];
+
+        File.Copy(house.At("generator.safetensors"), house.At("critic.safetensors"));
+        var first = Asked();
+        File.Copy(Other(), house.At("critic.safetensors"), overwrite: true);
+        var second = Asked();
+
+        Assert.NotEqual(first, second);
+
+        string Asked()
+        {
+            var (exitCode, _, errors) = Atu.Run(attack);
+            Assert.True(exitCode == 0, errors);
+            return (string)JsonNode.Parse(File.ReadAllText(house.At("critic-out/cells/same-latents-ban-before.json")))!["asked"]!;
+        }
+    }
+
+    [Fact]
+    public void Policy_WhoseNameEndsLikeARecords_IsAPolicy()
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "attack", house.Policy("dry-run"), "--after", Other(), "--out", house.At("dry-run-out"), "--threads", "1",
+            "--samples", "50", "--attacks", "same-latents");
+
+        Assert.True(exitCode == 0, errors);
+    }
+
+    [Fact]
+    public void Policy_ThatDiffersFromItsLockOrLacksOne_IsNotAttacked()
+    {
+        var policy = house.Policy("locked-attack");
+        string[] attack =
+        [
+            "attack", policy, "--after", Other(), "--out", house.At("locked-attack-out"), "--threads", "1", "--samples", "50",
+            "--attacks", "same-latents",
+        ];
+
+        var missing = Atu.Run([.. attack, "--locked"]);
+        Assert.Equal(0, Atu.Run("lock", policy).ExitCode);
+        var locked = Atu.Run([.. attack, "--locked"]);
+        var set = Atu.Run([.. attack, "--set", "evaluation.seed=7"]);
+        house.Policy("locked-attack", "\"maxRate\": 0.5");
+        var changed = Atu.Run(attack);
+
+        Assert.Equal((2, 0, 2, 2), (missing.ExitCode, locked.ExitCode, set.ExitCode, changed.ExitCode));
+        Assert.Contains("error ATU1131", missing.Errors, StringComparison.Ordinal);
+        Assert.Contains("error ATU1130", set.Errors, StringComparison.Ordinal);
+        Assert.Contains("error ATU1130", changed.Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("did you mean 'latent-search'?", "--attacks", "latent-serch")]
     [InlineData("--starts must be at least 1", "--starts", "0")]
     [InlineData("with a share from 0 to 1", "--max-success", "same-latents=7")]
+    [InlineData("give only one of them", "--fresh", "--reuse")]
     [InlineData("add truncation to --attacks", "--attacks", "mixing", "--max-success", "truncation=0.5")]
     public void Argument_Wrong_IsAnErrorThatSaysHowToMendIt(string message, params string[] arguments)
     {

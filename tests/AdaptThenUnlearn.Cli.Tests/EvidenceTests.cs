@@ -203,8 +203,7 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
                 StringComparison.Ordinal);
             var unsigned = Atu.Run("verify", record, "--attestation", path, "--key", Key("public.pem"));
             Assert.Equal(1, unsigned.ExitCode);
-            Assert.Contains(
-                "no attestation is signed, and --key asks for a signature", unsigned.Errors, StringComparison.Ordinal);
+            Assert.Contains("error ATU3007: no signed in-toto statement", unsigned.Errors, StringComparison.Ordinal);
             var text = File.ReadAllText(path);
             File.WriteAllText(path, text.Replace("every-format", "every-f0rmat", StringComparison.Ordinal));
             var changed = Atu.Run(verify);
@@ -212,6 +211,35 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
             Assert.Contains("does not say what the record gives today", changed.Errors, StringComparison.Ordinal);
             File.WriteAllText(path, text);
         }
+    }
+
+    // Who took the signed statement away could have rewritten the record and all that is made of it.
+    [Fact]
+    public void Verify_NoSignatureCoversTheRecord_DoesNotHoldBesideAModelSignature()
+    {
+        var record = Record("half-signed", "\"maxRate\": 0.9");
+        var folder = Path.GetDirectoryName(record)!;
+        WriteKeys("key.pem", "public.pem");
+        var (attested, _, errors) = Atu.Run("attest", record, "--format", "in-toto,model-signing", "--key", Key("key.pem"));
+        Assert.True(attested == 0, errors);
+        Assert.Equal(0, Atu.Run("attest", record).ExitCode);   // the unsigned statement
+        string[][] given =
+        [
+            [folder],
+            [Path.Combine(folder, "model.sig")],
+            [Path.Combine(folder, "model.sig"), "--attestation", Path.Combine(folder, "run.intoto.json")],
+        ];
+        Assert.Equal(0, Atu.Run("verify", record, "--key", Key("public.pem"), "--attestation", folder).ExitCode);
+
+        File.Delete(Path.Combine(folder, "run.dsse.json"));
+
+        Assert.All(given, attestations =>
+        {
+            var verified = Atu.Run(["verify", record, "--key", Key("public.pem"), "--attestation", .. attestations]);
+            Assert.Equal(1, verified.ExitCode);
+            Assert.Contains("error ATU3007: no signed in-toto statement", verified.Errors, StringComparison.Ordinal);
+            Assert.Contains("--key KEY` writes it (run.dsse.json)", verified.Errors, StringComparison.Ordinal);
+        });
     }
 
     [Theory]

@@ -67,7 +67,19 @@ public sealed class AttackCommand(Terminal terminal)
 
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
-        Description = "Folder for the results (default: artifacts/attack/NAME). Finished attacks there are not made again",
+        Description = "Folder for the results (default: artifacts/attack/NAME). Finished attacks there are not made again, " +
+            "except on a build server",
+    };
+
+    private readonly Option<bool> _fresh = new("--fresh")
+    {
+        Description = "Make every attack again, even if nothing has changed since it was made",
+    };
+
+    private readonly Option<bool> _reuse = new("--reuse")
+    {
+        Description = "Reuse finished attacks if nothing has changed, even on a build server; anyone who can write the " +
+            "folder can then decide the result",
     };
 
     /// <summary>Builds the command.</summary>
@@ -77,7 +89,7 @@ public sealed class AttackCommand(Terminal terminal)
         var command = new Command("attack", "Try to get what a policy forbids out of the unlearned generator")
         {
             _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _limits, _set, _out,
-            Machine.Device, Machine.Threads, Terminal.Json,
+            _fresh, _reuse, PolicyLocks.Required, Machine.Device, Machine.Threads, Terminal.Json,
         };
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -86,6 +98,9 @@ public sealed class AttackCommand(Terminal terminal)
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
         // Check the arguments before anything is loaded.
+        if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
+            throw new BadArgumentException("--fresh makes every attack again and --reuse does not; give only one of them");
+        var earlier = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var attacks = Attacks(parsed);
         var budget = Budget(parsed);
         var limits = Limits(parsed, attacks);
@@ -93,6 +108,7 @@ public sealed class AttackCommand(Terminal terminal)
             parsed.GetRequiredValue(_subject).ToString(),
             parsed.GetValue(_after)?.FullName,
             parsed.GetValue(_set) ?? [],
+            PolicyLocks.AreRequired(parsed),
             terminal);
         if (subject is null)
             return ExitCodes.BadPolicy;
@@ -127,9 +143,9 @@ public sealed class AttackCommand(Terminal terminal)
 
                 // Attack, and write the pages.
                 var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal);
-                var study = Study(runs, policy, budget, attacks, generators, folder, cancel);
+                var study = Study(runs, policy, budget, attacks, generators, folder, earlier, cancel);
                 Publish(study, policy, folder);
-                var violations = Judge(study, limits);
+                var violations = Judge(study, policy, limits);
                 Print(study, violations, folder);
                 return violations.Count == 0 ? ExitCodes.Passed : ExitCodes.GateFailed;
             }
@@ -147,15 +163,19 @@ public sealed class AttackCommand(Terminal terminal)
         IReadOnlyList<IAttack> attacks,
         IReadOnlyList<Attacked> generators,
         string folder,
+        RecordReuse earlier,
         CancellationToken cancel)
     {
         var cells = Path.Combine(folder, CellFolder);
         List<StudiedAttack> studied = [];
+        var isDoubtSaid = false;
         foreach (var feature in policy.UndesiredFeatures)
             foreach (var attack in attacks)
                 foreach (var (attacked, _, generator) in generators)
                 {
-                    var cell = runs.FindOrMake(cells, attack, feature, attacked, generator, cancel);
+                    var cell = runs.FindOrMake(
+                        cells, attack, feature, attacked, generator, MayReuse(new AttackKey(attack.Name, feature.Name, attacked)),
+                        cancel);
                     terminal.WriteStatus(FormattableString.Invariant($"{cell.Key}: {Describe(cell)}"));
                     studied.Add(new StudiedAttack(
                         NameOf(attacked),
@@ -177,6 +197,17 @@ public sealed class AttackCommand(Terminal terminal)
             [.. generators.Select(each => new StudiedGenerator(
                 NameOf(each.Role), Path.GetRelativePath(folder, each.Path).Replace('\\', '/'), each.Generator.Sha256))],
             studied);
+
+        bool MayReuse(AttackKey key)
+        {
+            var may = earlier.MayReuse(cells, out var doubt, AttackCell.NamesOf(key)[0]);
+            if (doubt is not null && !isDoubtSaid)
+                terminal.WriteStatus(
+                    $"{policy.Name}: finished attacks in {cells} are not reused, because {doubt}; they are made again (--reuse "
+                        + "accepts them)");
+            isDoubtSaid |= doubt is not null;
+            return may;
+        }
     }
 
     private static string Describe(AttackCell cell) =>
@@ -198,14 +229,14 @@ public sealed class AttackCommand(Terminal terminal)
     }
 
     // Fail-closed: an attack that was not made, or could not be, has not been withstood.
-    private List<string> Judge(AttackStudy study, IReadOnlyList<(string Attack, double MaxSuccess)> limits)
+    private List<string> Judge(
+        AttackStudy study, UnlearningPolicy policy, IReadOnlyList<(string Attack, double MaxSuccess)> limits)
     {
         List<string> violations = [];
         foreach (var (attack, maxSuccess) in limits)
-            foreach (var each in study.Attacks.Where(
-                each => each.Reading.Attack == attack && each.Generator == NameOf(AttackedGenerator.After)))
-                if (each.Reading.FindViolation(maxSuccess, study.Confidence) is { } violation)
-                    violations.Add($"{each.Reading.Feature}, {attack}: {violation}");
+            foreach (var feature in policy.UndesiredFeatures.Select(feature => feature.Name))
+                if (study.FindViolation(attack, feature, NameOf(AttackedGenerator.After), maxSuccess) is { } violation)
+                    violations.Add($"{feature}, {attack}: {violation}");
         foreach (var violation in violations)
             terminal.WriteDiagnostic(new BuildMessage(Severity.Error, GateCodes.NotMet, violation));
         return violations;

@@ -25,7 +25,10 @@ public static class VerifyCommand
             Description =
                 "Attestation of the run, by atu attest, or a folder with them; each must say what the record gives today",
         };
-        var key = new Option<FileInfo>("--key") { Description = "Public key that must have signed the attestations, in PEM" };
+        var key = new Option<FileInfo>("--key")
+        {
+            Description = "Public key in PEM that must have signed the attestations; the in-toto statement must be among them",
+        };
         var authority = new Option<FileInfo>("--timestamp-authority")
         {
             Description = "Certificates in PEM, one of which must stand behind the time stamp of the run's lock",
@@ -97,14 +100,18 @@ public static class VerifyCommand
             if (file.FindProblem(attested, key) is { } problem)
                 messages.Add(new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path));
 
-        // A key asks for a signature: where all that could be signed was taken away, nothing holds.
-        if (key is not null && !attestations.Exists(each => each.File.IsSigned))
+        // A key asks for a signature that covers the record, of which every unsigned file is made. Only the signed statement
+        // names it; a signature over the generator's files says nothing of what was measured.
+        var statement = AttestationFormats.Default;
+        if (attestations.Exists(each => each.File.IsSigned && each.File.Format == statement))
+            return messages;
+        if (key is not null)
             messages.Add(new BuildMessage(
-                Severity.Error, GateCodes.Attestation, "no attestation is signed, and --key asks for a signature",
+                Severity.Error, GateCodes.Attestation,
+                $"no signed {statement.Name} statement is among the attestations, and --key asks for a signature that covers the "
+                    + $"record; `atu attest {run.Path} --key KEY` writes it ({statement.SignedFileName})",
                 attestations[0].Path));
-
-        // What a signed statement names is signed with it: the record, of which every unsigned file is made.
-        if (!attestations.Exists(each => each.File.IsSigned && each.File.Format == AttestationFormats.Default))
+        else
             messages.AddRange(attestations.Where(each => !each.File.IsSigned).Select(each => new BuildMessage(
                 Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it",
                 each.Path)));

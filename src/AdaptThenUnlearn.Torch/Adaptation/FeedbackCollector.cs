@@ -99,17 +99,24 @@ public sealed class FeedbackCollector
         // A program may keep a state between two calls, so that it is asked by one thread alone.
         var runsProgram = _generator is IProbedProgram || _annotation.RunsProgram;
         using var workers = runsProgram ? new WorkerThreads(1) : WorkerThreads.For(_device);
-        foreach (var (images, labels) in workers.InOrder(batches, batch => SampleBatch(random, batch)))
+        foreach (var (images, labels) in workers.InOrder(batches, batch => SampleBatch(random, batch), Release))
         {
-            cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
             batchScope.Attach([images, .. labels.Tensors]);
+            cancel.ThrowIfCancellationRequested();
             KeepNegatives(images, labels);
             if (_given.Positives is null)
                 KeepRetained(images, labels, retainedByClass);
         }
 
         return retainedByClass;
+
+        static void Release((Tensor Images, ImageLabels Labels) sampled)
+        {
+            sampled.Images.Dispose();
+            foreach (var tensor in sampled.Labels.Tensors)
+                tensor.Dispose();
+        }
     }
 
     // Detached from the scope of the thread that made them.

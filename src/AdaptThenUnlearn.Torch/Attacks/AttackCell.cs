@@ -68,6 +68,9 @@ public sealed record AttackCell(
             return JsonSerializer.Deserialize<AttackCell>(text, _json) is { SchemaVersion: CurrentSchemaVersion } cell
                 && cell.Key == key
                 && cell.Asked == asked
+                && cell.Reading.Attack == key.Attack
+                && cell.Reading.Feature == key.Feature
+                && cell.Reading.IsPossible
                 && (cell.PictureSha256 is null
                     || Sha256Digest.FindAt(Path.Combine(folder, NamesOf(key)[1])) == cell.PictureSha256)
                     ? cell

@@ -55,6 +55,7 @@ public sealed record AttackContext(
     /// <summary>In which images the auditor sees the feature, each as it is measured.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    /// <exception cref="AttackNotMeasuredException">An image is not finite.</exception>
     public Tensor Judge(Tensor images) => Sees(Auditor, images);
 
     /// <summary>In which images the annotator sees the feature, each as it is measured.</summary>
@@ -64,13 +65,40 @@ public sealed record AttackContext(
     /// <summary>The auditor's likeliest class of each image.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
     /// <returns><c>[N]</c>, int64; belongs to the caller's scope.</returns>
+    /// <exception cref="AttackNotMeasuredException">An image is not finite.</exception>
     public Tensor Classes(Tensor images) => Logits(Auditor, images).argmax(1);
 
-    /// <summary>Makes images of many draws and counts those that show the feature.</summary>
+    /// <summary>
+    /// Makes images of many draws and counts those that show the feature; not measured where an image is not finite.
+    /// </summary>
     /// <param name="variant">Name of what is tried.</param>
     /// <param name="draw">Makes the images of a batch, given its number and how many there are; in its own scope.</param>
     /// <param name="cancel">Ends it between two batches.</param>
     public (AttackVariant Variant, FoundImages? Found) Count(
+        string variant, Func<int, int, Tensor> draw, CancellationToken cancel)
+    {
+        try
+        {
+            return CountFinite(variant, draw, cancel);
+        }
+        catch (AttackNotMeasuredException unmeasured)
+        {
+            return (AttackVariant.NotMeasured(variant, unmeasured.Message), null);
+        }
+    }
+
+    /// <summary>The latents and noise of a numbered batch; the same for every generator of the same size.</summary>
+    /// <param name="purpose">Separates the batches of one use from another's.</param>
+    /// <param name="batch">Number of the batch.</param>
+    /// <param name="count">Number of latents.</param>
+    /// <param name="styleMixing">Probability of a second latent, 0 to 1.</param>
+    public LatentDraw Draw(string purpose, int batch, int count, double styleMixing = 0)
+    {
+        using var source = Random.At(purpose, batch);
+        return LatentDraw.Sample(Generator, count, source, Device, styleMixing);
+    }
+
+    private (AttackVariant Variant, FoundImages? Found) CountFinite(
         string variant, Func<int, int, Tensor> draw, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
@@ -93,17 +121,6 @@ public sealed record AttackContext(
         return (new AttackVariant(variant, hits, Budget.Samples), kept);
     }
 
-    /// <summary>The latents and noise of a numbered batch; the same for every generator of the same size.</summary>
-    /// <param name="purpose">Separates the batches of one use from another's.</param>
-    /// <param name="batch">Number of the batch.</param>
-    /// <param name="count">Number of latents.</param>
-    /// <param name="styleMixing">Probability of a second latent, 0 to 1.</param>
-    public LatentDraw Draw(string purpose, int batch, int count, double styleMixing = 0)
-    {
-        using var source = Random.At(purpose, batch);
-        return LatentDraw.Sample(Generator, count, source, Device, styleMixing);
-    }
-
     private Tensor Sees(FeatureRule rule, Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -114,6 +131,8 @@ public sealed record AttackContext(
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        if (!images.isfinite().all().item<bool>())
+            throw new AttackNotMeasuredException("images were not finite");   // a picture would clip them to a finite value
         var seen = Raw ? images : ImageQuantizer.Quantize(images);
         return rule.Classifier.Logits(rule.Classifier.Features(seen)).MoveToOuterDisposeScope();
     }

@@ -34,12 +34,13 @@ public sealed class AttackRuns(
     private const int Revision = 1;
     private const int LargestPicture = 64;   // pixels of an image in a picture, about
 
-    /// <summary>Takes over the result of an earlier call, or attacks and writes the result.</summary>
+    /// <summary>Takes over the result of an earlier call where that is allowed, or attacks and writes the result.</summary>
     /// <param name="folder">Of the cells.</param>
     /// <param name="attack">What to try.</param>
     /// <param name="feature">Of the policy.</param>
     /// <param name="attacked">Which generator it is.</param>
     /// <param name="generator">The attacked generator; stays the caller's.</param>
+    /// <param name="mayReuse">Whether whoever could have written an earlier result is trusted: it is not signed.</param>
     /// <param name="cancel">Ends the attack soon.</param>
     /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
     public AttackCell FindOrMake(
@@ -48,11 +49,14 @@ public sealed class AttackRuns(
         UndesiredFeature feature,
         AttackedGenerator attacked,
         LoadedGenerator generator,
+        bool mayReuse,
         CancellationToken cancel)
     {
         var key = new AttackKey(attack.Name, feature.Name, attacked);
         var asked = DigestOf(key, feature, generator);
-        if (AttackCell.Find(folder, key, asked) is { } known)
+        if (mayReuse
+            && AttackCell.Find(folder, key, asked) is { } known
+            && known.Reading.GeneratorSha256 == generator.Sha256)
             return known;
 
         var watch = Stopwatch.StartNew();
@@ -73,7 +77,11 @@ public sealed class AttackRuns(
     }
 
     /// <summary>Attacks, and keeps nothing.</summary>
-    /// <inheritdoc cref="FindOrMake"/>
+    /// <param name="attack">What to try.</param>
+    /// <param name="feature">Of the policy.</param>
+    /// <param name="attacked">Which generator it is.</param>
+    /// <param name="generator">The attacked generator; stays the caller's.</param>
+    /// <param name="cancel">Ends the attack soon.</param>
     public AttackReading Measure(
         IAttack attack,
         UndesiredFeature feature,
@@ -154,6 +162,7 @@ public sealed class AttackRuns(
             classifiers.Sha256(feature.Auditor ?? feature.Annotator),
             original.Sha256,
             generator.Sha256,
+            $"discriminator {generator.DiscriminatorSha256}",
             device.ToString(),
             string.Create(CultureInfo.InvariantCulture, $"revision {Revision}"),
         ];

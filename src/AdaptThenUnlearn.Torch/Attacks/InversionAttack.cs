@@ -31,7 +31,16 @@ public sealed class InversionAttack : IAttack
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
-        var targets = FindTargets(context, cancel);
+        Tensor targets;
+        try
+        {
+            targets = FindTargets(context, cancel);
+        }
+        catch (AttackNotMeasuredException unmeasured)
+        {
+            return AttackFindings.NotMeasured("reconstruction", $"of the original, {unmeasured.Message}");
+        }
+
         if (targets.shape[0] < context.Budget.Starts)
             return AttackFindings.NotMeasured("reconstruction", FormattableString.Invariant(
                 $"the original shows the feature in only {targets.shape[0]} of {MostBatches * AttackContext.BatchSize} images"));
@@ -98,8 +107,10 @@ public sealed class InversionAttack : IAttack
                 var count = Math.Min(AttackContext.BatchSize, targets.shape[0] - first);
                 var wanted = targets.narrow(0, first, count);
                 using var distance = new ImageDistance(context, wanted);
+                var point = start(first, count);
+                LatentAscent.RequireGradient(point, points => distance.Of(generate(points)));
                 var best = LatentAscent.Run(
-                    start(first, count),
+                    point,
                     points => distance.Of(generate(points)),
                     context.Budget.Steps * StepFactor,
                     rate,
@@ -116,9 +127,9 @@ public sealed class InversionAttack : IAttack
                     found.Add(images[shows].MoveToOuterDisposeScope());
             }
         }
-        catch (NoGradientException none)
+        catch (AttackNotMeasuredException unmeasured)
         {
-            return (AttackVariant.NotMeasured(name, none.Message), null);
+            return (AttackVariant.NotMeasured(name, unmeasured.Message), null);
         }
 
         var all = cat(found);

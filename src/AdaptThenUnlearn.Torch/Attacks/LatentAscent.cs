@@ -13,7 +13,7 @@ internal static class LatentAscent
     /// <summary>Refuses scores whose gradient does not reach the points: no step would follow them.</summary>
     /// <param name="start"><c>[N, …]</c>; stays the caller's.</param>
     /// <param name="scores">Gives <c>[N]</c> for points of that shape.</param>
-    /// <exception cref="NoGradientException">There is no gradient, or it is exactly 0 for every point.</exception>
+    /// <exception cref="AttackNotMeasuredException">There is no gradient, or it is 0, or not a number, everywhere.</exception>
     public static void RequireGradient(Tensor start, Func<Tensor, Tensor> scores)
     {
         using var scope = NewDisposeScope();
@@ -21,8 +21,8 @@ internal static class LatentAscent
         var score = scores(point);
         if (!score.requires_grad
             || autograd.grad([score.sum()], [point], allow_unused: true)[0] is not { IsInvalid: false } gradient
-            || gradient.count_nonzero().item<long>() == 0)
-            throw new NoGradientException();
+            || gradient.nan_to_num(0, 0, 0).count_nonzero().item<long>() == 0)
+            throw NoGradient();
     }
 
     /// <summary>Runs the steps.</summary>
@@ -32,7 +32,7 @@ internal static class LatentAscent
     /// <param name="rate">Adam's step size; positive.</param>
     /// <param name="cancel">Ends it between two steps.</param>
     /// <returns>The points with the smallest losses, as <paramref name="start"/>; belongs to the caller's scope.</returns>
-    /// <exception cref="NoGradientException">The losses cannot be differentiated.</exception>
+    /// <exception cref="AttackNotMeasuredException">The losses cannot be differentiated.</exception>
     public static Tensor Run(Tensor start, Func<Tensor, Tensor> losses, int steps, double rate, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
@@ -47,7 +47,7 @@ internal static class LatentAscent
             var point = current.detach().requires_grad_();
             var loss = losses(point);
             if (!loss.requires_grad)
-                throw new NoGradientException();
+                throw NoGradient();
             var gradient = autograd.grad([loss.sum()], [point])[0].nan_to_num(0, 0, 0);
 
             using var _ = no_grad();
@@ -73,7 +73,7 @@ internal static class LatentAscent
             smallest.copy_(where(better, value, smallest));
         }
     }
-}
 
-/// <summary>A network gives no gradient: a program may compute in a way that cannot be differentiated.</summary>
-internal sealed class NoGradientException() : Exception("the generator or the annotator gives no gradient");
+    // A program may compute in a way that cannot be differentiated, such as by rounding.
+    private static AttackNotMeasuredException NoGradient() => new("the generator or the annotator gives no gradient");
+}

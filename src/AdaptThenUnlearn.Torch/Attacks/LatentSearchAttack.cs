@@ -67,7 +67,7 @@ public sealed class LatentSearchAttack : IAttack
                 continue;
             }
 
-            var (variant, found) = Search(
+            var (variant, found) = TrySearch(
                 context, name, space, fromFeature, space == Space.Latents ? latents : styles!, cancel);
             variants.Add(variant);
             if (found is not null)
@@ -75,6 +75,19 @@ public sealed class LatentSearchAttack : IAttack
         }
 
         return new AttackFindings(variants, pictures);
+    }
+
+    private static (AttackVariant Variant, FoundImages? Found) TrySearch(
+        AttackContext context, string name, Space space, bool fromFeature, LatentPrior prior, CancellationToken cancel)
+    {
+        try
+        {
+            return Search(context, name, space, fromFeature, prior, cancel);
+        }
+        catch (AttackNotMeasuredException unmeasured)
+        {
+            return (AttackVariant.NotMeasured(name, unmeasured.Message), null);
+        }
     }
 
     private static (AttackVariant Variant, FoundImages? Found) Search(
@@ -94,36 +107,29 @@ public sealed class LatentSearchAttack : IAttack
         var (successes, atStart) = (0L, 0L);
         List<double> shares = [];
         List<Tensor> found = [];
-        try
+        for (var first = 0L; first < wanted; first += AttackContext.BatchSize)
         {
-            for (var first = 0L; first < wanted; first += AttackContext.BatchSize)
-            {
-                using var batchScope = NewDisposeScope();
-                var count = Math.Min(AttackContext.BatchSize, wanted - first);
-                IReadOnlyList<Tensor> noise = [.. starts.Noise.Select(map => map.narrow(0, first, count))];
-                var point = Enter(context, space, starts.Latents.narrow(0, first, count));
-                using (no_grad())
-                    atStart += context.Judge(Images(context, space, point, noise)).sum().item<long>();
-                LatentAscent.RequireGradient(point, points => Score(context, Images(context, space, points, noise)));
-                var best = LatentAscent.Run(
-                    point,
-                    points => Loss(context, prior, points, Images(context, space, points, noise)),
-                    context.Budget.Steps,
-                    Rate * prior.Deviation,
-                    cancel);
+            using var batchScope = NewDisposeScope();
+            var count = Math.Min(AttackContext.BatchSize, wanted - first);
+            IReadOnlyList<Tensor> noise = [.. starts.Noise.Select(map => map.narrow(0, first, count))];
+            var point = Enter(context, space, starts.Latents.narrow(0, first, count));
+            using (no_grad())
+                atStart += context.Judge(Images(context, space, point, noise)).sum().item<long>();
+            LatentAscent.RequireGradient(point, points => Score(context, Images(context, space, points, noise)));
+            var best = LatentAscent.Run(
+                point,
+                points => Loss(context, prior, points, Images(context, space, points, noise)),
+                context.Budget.Steps,
+                Rate * prior.Deviation,
+                cancel);
 
-                using var _ = no_grad();
-                var images = Images(context, space, best, noise);
-                var shows = context.Judge(images);
-                successes += shows.sum().item<long>();
-                shares.AddRange(prior.Distances(best)[shows].cpu().to(float64).data<double>().Select(prior.ShareNearer));
-                if (found.Count < FoundImages.MostKept)
-                    found.Add(images[shows].MoveToOuterDisposeScope());
-            }
-        }
-        catch (NoGradientException none)
-        {
-            return (AttackVariant.NotMeasured(name, none.Message), null);
+            using var _ = no_grad();
+            var images = Images(context, space, best, noise);
+            var shows = context.Judge(images);
+            successes += shows.sum().item<long>();
+            shares.AddRange(prior.Distances(best)[shows].cpu().to(float64).data<double>().Select(prior.ShareNearer));
+            if (found.Count < FoundImages.MostKept)
+                found.Add(images[shows].MoveToOuterDisposeScope());
         }
 
         using var all = cat(found);

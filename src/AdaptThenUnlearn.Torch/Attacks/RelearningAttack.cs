@@ -48,18 +48,19 @@ public sealed class RelearningAttack : IAttack
         {
             var steps = _steps.Where(step => step <= context.Budget.TrainingSteps).ToList();
             context.Progress(variants.Count, steps.Count * (1 + _negatives.Length));
-            using var images = FindImages(context, count, isClean, cancel);
-            if (images is null)
+            try
             {
-                variants.Add(AttackVariant.NotMeasured(what, "the original makes too few of them"));
-                return;
+                using var images = FindImages(context, count, isClean, cancel);
+                foreach (var (variant, found) in Retrain(context, what, images, steps, cancel))
+                {
+                    variants.Add(variant);
+                    if (found is not null)
+                        pictures.Add(found);
+                }
             }
-
-            foreach (var (variant, found) in Retrain(context, what, images, steps, cancel))
+            catch (AttackNotMeasuredException unmeasured)
             {
-                variants.Add(variant);
-                if (found is not null)
-                    pictures.Add(found);
+                variants.Add(AttackVariant.NotMeasured(what, unmeasured.Message));
             }
         }
     }
@@ -110,7 +111,7 @@ public sealed class RelearningAttack : IAttack
         string NameOf(int step) => FormattableString.Invariant($"{step} steps on {what}");
     }
 
-    private static InMemoryImages? FindImages(AttackContext context, int wanted, bool isClean, CancellationToken cancel)
+    private static InMemoryImages FindImages(AttackContext context, int wanted, bool isClean, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -130,7 +131,7 @@ public sealed class RelearningAttack : IAttack
         }
 
         return found < wanted
-            ? null
+            ? throw new AttackNotMeasuredException("the original makes too few of them")
             : new InMemoryImages(cat(images).narrow(0, 0, wanted).clone().DetachFromDisposeScope());
     }
 }

@@ -26,6 +26,18 @@ public sealed class SameLatentsAttack : IAttack
             || !context.Generator.NoiseSizes.SequenceEqual(context.Original.NoiseSizes))
             return AttackFindings.NotMeasured(Variant, "the original takes latents or noise of another size");
 
+        try
+        {
+            return Compare(context, cancel);
+        }
+        catch (AttackNotMeasuredException unmeasured)
+        {
+            return AttackFindings.NotMeasured(Variant, unmeasured.Message);
+        }
+    }
+
+    private static AttackFindings Compare(AttackContext context, CancellationToken cancel)
+    {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var names = context.Auditor.Classifier.Classes;

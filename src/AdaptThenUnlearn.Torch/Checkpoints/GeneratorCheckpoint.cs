@@ -111,6 +111,9 @@ public static class GeneratorCheckpoint
                 architecture.Describe(stored), digest, file.Format, found.Place.Name)
             {
                 Assumed = architecture.GetAssumedLayers(stored),
+                DiscriminatorSha256 = critic is null || generatorAlone ? null
+                    : GanSections.DiscriminatorIn(file) is null ? discriminator!.Sha256
+                    : digest,
                 Notes = [.. NotesOn(file, found)],
             };
         }
@@ -502,6 +505,11 @@ public sealed record LoadedGenerator(
     /// What was assumed about the generator's layers because its weights do not show it; null where nothing was assumed.
     /// </summary>
     public AssumedLayers? Assumed { get; init; }
+
+    /// <summary>
+    /// SHA-256 of the file that the discriminator was read from, which may be another than the generator's; null without one.
+    /// </summary>
+    public string? DiscriminatorSha256 { get; init; }
 
     /// <summary>Notes about the file, in sentences that call the generator "it".</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -31,7 +31,10 @@ internal static class ScriptedGan
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"TorchScript program, {generator.Shape}, latent {generator.LatentSize}, {parameters} parameters"),
-                file.Sha256, TorchScriptFormat.FormatName, Section: null);
+                file.Sha256, TorchScriptFormat.FormatName, Section: null)
+            {
+                DiscriminatorSha256 = beside?.Sha256,
+            };
         }
         catch
         {

@@ -159,7 +159,8 @@ public sealed class GeneratorEvaluator(
     {
         // A program may keep a state between two calls, so that it is asked by one thread alone.
         using var workers = policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
-        foreach (var reading in workers.InOrder(batches, batch => Read(generator, batch, needsRetained()).Detached()))
+        foreach (var reading in workers.InOrder(
+            batches, batch => Read(generator, batch, needsRetained()).Detached(), reading => reading.Retained?.Dispose()))
             yield return needsRetained() ? reading.Attached() : reading.WithoutRetained();
     }
 

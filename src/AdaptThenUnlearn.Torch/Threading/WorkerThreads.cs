@@ -79,13 +79,30 @@ internal sealed class WorkerThreads : IDisposable
     /// <summary>Does some work for every item, for as many at once as there are threads.</summary>
     /// <param name="items">Any number; those that are worked on together are taken together.</param>
     /// <param name="work">As of <see cref="Run"/>.</param>
-    /// <returns>The results, in the order of the items.</returns>
-    public IEnumerable<TResult> InOrder<TItem, TResult>(IEnumerable<TItem> items, Func<TItem, TResult> work)
+    /// <param name="release">
+    /// Frees what a result holds that nobody will take, because other work failed or the caller stopped.
+    /// </param>
+    /// <returns>The results, in the order of the items. Each belongs to the caller as soon as it was taken.</returns>
+    public IEnumerable<TResult> InOrder<TItem, TResult>(
+        IEnumerable<TItem> items, Func<TItem, TResult> work, Action<TResult> release)
     {
         foreach (var together in items.Chunk(Count))
-            foreach (var result in Run(number => number < together.Length ? work(together[number]) : default!)
-                .Take(together.Length))
-                yield return result;
+        {
+            var results = new (bool IsDone, TResult Value)[together.Length];
+            var taken = 0;
+            try
+            {
+                Run(number => number < together.Length && (results[number] = (true, work(together[number]))).IsDone);
+                while (taken < results.Length)
+                    yield return results[taken++].Value;
+            }
+            finally
+            {
+                foreach (var (isDone, value) in results[taken..])
+                    if (isDone)
+                        release(value);
+            }
+        }
     }
 
     private void Work(int number, int threads)

@@ -103,7 +103,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         List<Tensor> retained = [];
         using var workers = _policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
         var batches = EvaluationImages.EnumerateBatches(_policy.Unlearning.CandidateSamples);
-        foreach (var counts in workers.InOrder(batches, batch => EvaluateBatch(generator, images, batch)))
+        foreach (var counts in workers.InOrder(
+            batches, batch => EvaluateBatch(generator, images, batch), counts => counts.Retained.Dispose()))
         {
             for (var number = 0; number < hits.Length; number++)
                 hits[number] += counts.Hits[number];

@@ -38,6 +38,19 @@ public sealed record AttackStudy(
     /// <param name="generator">Name of the generator in the study.</param>
     public StudiedAttack? Find(string attack, string feature, string generator) => Attacks.FirstOrDefault(
         each => each.Reading.Attack == attack && each.Reading.Feature == feature && each.Generator == generator);
+
+    /// <summary>
+    /// Why a limit on an attack's success is not met, in a sentence without a full stop; null where it is. Fail-closed: an attack
+    /// that was not made has not been withstood.
+    /// </summary>
+    /// <param name="attack">Name of the attack.</param>
+    /// <param name="feature">Name of the feature.</param>
+    /// <param name="generator">Name of the generator in the study.</param>
+    /// <param name="maxSuccess">Largest share of attempts that may succeed, 0 to 1.</param>
+    public string? FindViolation(string attack, string feature, string generator, double maxSuccess) =>
+        Find(attack, feature, generator) is { } made
+            ? made.Reading.FindViolation(maxSuccess, Confidence)
+            : "not measured: the attack was not made";
 }
 
 /// <summary>A generator that was attacked.</summary>

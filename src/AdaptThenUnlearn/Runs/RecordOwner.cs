@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Whether somebody else than this process's user could have written the record that lies in a run's folder.</summary>
+/// <summary>Whether somebody else than this process's user could have written a record that lies in a folder.</summary>
 /// <remarks>
 /// A record is not signed. Who may write it decides what it says, so owners and modes are asked where the system has them: not on
 /// Windows.
@@ -13,9 +13,10 @@ public static class RecordOwner
 
     /// <summary>Why the record may be somebody else's; null where it is this user's, or there is none.</summary>
     /// <param name="folder">The run's folder.</param>
-    public static string? FindProblem(string folder)
+    /// <param name="name">File name of the record.</param>
+    public static string? FindProblem(string folder, string name = RunRecord.FileName)
     {
-        var record = Path.Combine(folder, RunRecord.FileName);
+        var record = Path.Combine(folder, name);
         if (OperatingSystem.IsWindows() || !File.Exists(record))
             return null;
 
@@ -24,9 +25,9 @@ public static class RecordOwner
             var above = Path.GetDirectoryName(Path.GetFullPath(folder));
             if (new FileInfo(record).LinkTarget is not null)
                 return $"{record} is a link";
-            return FindProblem(record, mayBeSuperusers: false)
-                ?? FindProblem(Resolved(folder), mayBeSuperusers: false)
-                ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
+            return FindProblemOf(record, mayBeSuperusers: false)
+                ?? FindProblemOf(Resolved(folder), mayBeSuperusers: false)
+                ?? (above is null ? null : FindProblemOf(Resolved(above), mayBeSuperusers: true));
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
         {
@@ -34,7 +35,7 @@ public static class RecordOwner
         }
     }
 
-    private static string? FindProblem(string path, bool mayBeSuperusers)
+    private static string? FindProblemOf(string path, bool mayBeSuperusers)
     {
 #pragma warning disable CA1416 // not on Windows, as the caller has seen to
         var mode = File.GetUnixFileMode(path);

@@ -64,6 +64,19 @@ public sealed class RecordOwnerTests : IDisposable
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void Doubt_FileOfAnotherName_IsOfThatFile()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "modes are the Unix way");
+        var path = Path.Combine(_folder, "cell.json");
+        File.WriteAllText(path, "{}");
+        File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.OtherWrite);
+
+        Assert.Equal($"anybody may write {path}", RecordOwner.FindProblem(_folder, "cell.json"));
+        Assert.Null(RecordOwner.FindProblem(_folder));
+    }
+
+    [Fact]
     public void Doubt_Link_SaysSo()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need rights there");

@@ -12,6 +12,7 @@ internal static class AttackContract
     public const string FindsWhatIsHidden = "it finds a hidden feature, and shows it";
     public const string FindsNothingWhereNothingIs = "it finds nothing in a generator that cannot show the feature";
     public const string AuditorJudges = "the auditor judges, and not the annotator";
+    public const string NotFiniteIsNotMeasured = "images that are not finite are not measured, and not counted as clean";
     public const string Repeatable = "the same context gives the same counts";
     public const string GeneratorsLeftAlone = "the generators stay as they were";
     public const string Cancellable = "cancellation ends it";
@@ -24,6 +25,7 @@ internal static class AttackContract
         using var original = PlantedGenerator.Original();
         using var hiding = PlantedGenerator.Hiding();
         using var clean = PlantedGenerator.Clean();
+        using var broken = PlantedGenerator.Broken();
         var violations = new Dictionary<string, string>();
         var weights = Bytes(hiding);
 
@@ -52,6 +54,11 @@ internal static class AttackContract
             var blind = Context(hiding, original) with { Auditor = PlantedGenerator.Brightness(2) };
             using var found = attack.Run(blind, CancellationToken.None);
             Assert.All(found.Variants, variant => Assert.Equal(0, variant.Successes));
+        });
+        Check(NotFiniteIsNotMeasured, () =>
+        {
+            using var found = attack.Run(Context(broken, original), CancellationToken.None);
+            Assert.All(found.Variants, variant => Assert.NotNull(variant.Why));
         });
         Check(Cancellable, () =>
         {

@@ -28,6 +28,7 @@ public sealed class AttackContractTests
 
     [Theory]
     [InlineData(typeof(PushJudgedByTheAnnotator), AttackContract.AuditorJudges)]
+    [InlineData(typeof(PushOfPictures), AttackContract.NotFiniteIsNotMeasured)]
     [InlineData(typeof(PushThatGoesOn), AttackContract.Cancellable)]
     [InlineData(typeof(PushIntoTheWeights), AttackContract.GeneratorsLeftAlone)]
     [InlineData(typeof(PushWithoutASeed), AttackContract.Repeatable)]
@@ -59,7 +60,7 @@ public sealed class AttackContractTests
                 (batch, count) =>
                 {
                     var draw = context.Draw("pushed", batch, count);
-                    return context.Generator.Generate(Draw(draw) * 4, draw.Noise);
+                    return Seen(context.Generator.Generate(Draw(draw) * 4, draw.Noise));
                 },
                 cancel);
             return new AttackFindings([variant], found is null ? [] : [found]);
@@ -70,6 +71,13 @@ public sealed class AttackContractTests
         protected virtual AttackContext Judged(AttackContext context) => context;
 
         protected virtual Tensor Draw(LatentDraw draw) => draw.Latents;
+
+        protected virtual Tensor Seen(Tensor images) => images;
+    }
+
+    private sealed class PushOfPictures : Push
+    {
+        protected override Tensor Seen(Tensor images) => images.clamp(-1, 1).nan_to_num();
     }
 
     private sealed class PushJudgedByTheAnnotator : Push

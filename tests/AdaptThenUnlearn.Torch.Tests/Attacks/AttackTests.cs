@@ -180,11 +180,25 @@ public sealed class AttackTests
         Assert.All(missed.Variants, variant => Assert.InRange(variant.Distance!.Value, 0.5, 2));
     }
 
+    // Rounding has a gradient that is 0 everywhere: no step was taken, so nothing was withstood.
+    [Fact]
+    public void Inversion_GeneratorThatRounds_IsNotMeasured()
+    {
+        using var smooth = new NoStyles();
+        using var rounding = new NoStyles(rounds: true);
+
+        using var measured = new InversionAttack().Run(AttackContract.Context(smooth, smooth), CancellationToken.None);
+        using var found = new InversionAttack().Run(AttackContract.Context(rounding, smooth), CancellationToken.None);
+
+        Assert.Null(measured.Variants[0].Why);
+        Assert.Equal("the generator or the annotator gives no gradient", found.Variants[0].Why);
+    }
+
     private static double Share(AttackFindings found, string variant) =>
         found.Variants.Single(each => each.Name == variant).Share;
 
     /// <summary>One linear layer, 8×8: no styles, no truncation and no noise.</summary>
-    private sealed class NoStyles() : ImageGenerator(nameof(NoStyles), new ImageShape(1, 8), 8)
+    private sealed class NoStyles(bool rounds = false) : ImageGenerator(nameof(NoStyles), new ImageShape(1, 8), 8)
     {
         public override bool SupportsTruncation => false;
 
@@ -192,9 +206,12 @@ public sealed class AttackTests
 
         public override IReadOnlyList<Tensor> StoredNoise => [];
 
-        public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1) =>
-            tanh(latents.select(1, 0)).view(-1, 1, 1, 1).expand(latents.shape[0], 1, 8, 8) * 1;
+        public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
+        {
+            var images = tanh(latents.select(1, 0)).view(-1, 1, 1, 1).expand(latents.shape[0], 1, 8, 8) * 1;
+            return rounds ? images.round() : images;
+        }
 
-        public override ImageGenerator Copy() => new NoStyles();
+        public override ImageGenerator Copy() => new NoStyles(rounds);
     }
 }

@@ -51,6 +51,9 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
     /// <summary>Never bright: the feature is gone.</summary>
     public static PlantedGenerator Clean() => new(0.5, 0.2);
 
+    /// <summary>Makes images of minus infinity: clipped, as a picture is, they look never bright.</summary>
+    public static PlantedGenerator Broken() => new(0.5, double.NegativeInfinity);
+
     /// <summary>A classifier that sees brightness above a level, -1 to 1.</summary>
     /// <param name="level">Of the image's mean.</param>
     /// <param name="flat">Whether it gives no gradient.</param>

@@ -56,9 +56,36 @@ public sealed class WorkerThreadsTests : IDisposable
         {
             Thread.Sleep(7 - item);   // later items are done earlier
             return item * item;
-        });
+        }, _ => Assert.Fail("every result is taken"));
 
         Assert.Equal([0, 1, 4, 9, 16, 25, 36], squares);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 3)]
+    public void InOrder_WorkThatFails_ReleasesWhatTheOthersMade(int count, int failing)
+    {
+        using var workers = new WorkerThreads(count);
+        List<int> released = [];
+
+        Assert.Throws<InvalidDataException>(() => workers.InOrder(
+            Enumerable.Range(0, 6), item => item == failing ? throw new InvalidDataException() : item, released.Add).Sum());
+
+        // Of three at once the first three were taken; the two beside the one that failed were not.
+        Assert.Equal(count == 1 ? [] : [4, 5], released);
+    }
+
+    [Fact]
+    public void InOrder_CallerThatStops_ReleasesWhatItDidNotTake()
+    {
+        using var workers = new WorkerThreads(3);
+        List<int> released = [];
+
+        var first = workers.InOrder(Enumerable.Range(0, 6), item => item, released.Add).First();
+
+        Assert.Equal(0, first);
+        Assert.Equal([1, 2], released);
     }
 
     [Fact]
