@@ -33,11 +33,14 @@ internal static class RuleMetric
         };
     }
 
-    /// <summary>The images that a rule was measured on, in words.</summary>
+    /// <summary>The images that a rule was measured on, in words; for an audited rule with who looked at how many.</summary>
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
-        var looks = measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)?.Looks;
+        var reading = rule.Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned
+            ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
+            : null;
+        var looks = reading?.Looks;
         var images = rule.Limit switch
         {
             RuleLimit.MaxRate => looks is [.., var last] ? last.Samples : null,
@@ -45,8 +48,11 @@ internal static class RuleMetric
             RuleLimit.MinShareKept => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
             _ => measured.Quality?.Samples,
         };
+        var person = reading?.Audit is { } audit
+            ? FormattableString.Invariant($"; {audit.Person} looked at {audit.Sampled} of {audit.Images}")
+            : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{(images is { } known ? $"{known} generated images" : "generated images")}, latents of seed {measured.Seed}");
+            $"{(images is { } known ? $"{known} generated images" : "generated images")}, latents of seed {measured.Seed}{person}");
     }
 }
