@@ -1,4 +1,3 @@
-using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -51,8 +50,7 @@ internal static class RuleMetric
         var person = reading?.Audit is { } audit
             ? FormattableString.Invariant($"; {audit.Person} looked at {audit.Sampled} of {audit.Images}")
             : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{(images is { } known ? $"{known} generated images" : "generated images")}, latents of seed {measured.Seed}{person}");
+        var counted = images is { } known ? FormattableString.Invariant($"{known} generated images") : "generated images";
+        return FormattableString.Invariant($"{counted}, latents of seed {measured.Seed}{person}");
     }
 }

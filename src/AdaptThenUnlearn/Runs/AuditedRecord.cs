@@ -30,7 +30,9 @@ public static class AuditedRecord
         var judged = (record.After ?? record.Before).GeneratorSha256;
         foreach (var feature in record.Policy.UndesiredFeatures.Select(feature => feature.Name)
             .Where(feature => record.Inputs.All(input => input.Role != InputRoles.Audit(feature))))
-            foreach (var file in new[] { true, false }.Select(isOnly => AuditSheetFile.NameFor(feature, isOnly)))
+        {
+            string[] files = [AuditSheetFile.NameFor(feature, isOnly: true), AuditSheetFile.NameFor(feature, isOnly: false)];
+            foreach (var file in files)
                 if (AuditSheetFile.Find(Path.Combine(folder, file)) is { } sheet
                     && sheet.Feature == feature && sheet.Artifact == judged
                     && !(onlyComplete && sheet.Answered < sheet.Items.Count))
@@ -39,6 +41,7 @@ public static class AuditedRecord
                         $"{file} lies beside the record, and was not counted: a person may have seen what the auditor did not; "
                             + $"`atu govern POLICY --audit {file}` judges with it",
                         IsWarning: true);
+        }
     }
 
     /// <summary>Adds an audit to the generator that a record judges. The verdict is not changed.</summary>
