@@ -2,8 +2,6 @@ using System.Security.Cryptography.X509Certificates;
 using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
-using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
@@ -42,27 +40,12 @@ internal sealed record CheckedRecord(
             .. CheckReports(folder, record, verification.IsReworded, path),
             .. verification.Contradictions.Concat(lockProblems).Select(
                 problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
-            .. FindAuditsLeftOut(folder, record, path),
+            .. AuditedRecord.WarnOfLeftOut(record, folder, onlyComplete: false).Except(record.Remarks ?? []).Select(
+                warning => new BuildMessage(Severity.Warning, GateCodes.WeakVerdict, warning.Text, path)),
         ])
         {
             LockNote = note,
         };
-    }
-
-    // A person may have seen what the auditor did not.
-    private static IEnumerable<BuildMessage> FindAuditsLeftOut(string folder, RunRecord record, string path)
-    {
-        foreach (var feature in record.Policy.UndesiredFeatures)
-        {
-            var name = AuditSheetFile.NameFor(feature.Name, record.Policy.UndesiredFeatures.Count == 1);
-            if (System.IO.Path.Exists(System.IO.Path.Combine(folder, name))
-                && record.Inputs.All(input => input.Role != InputRoles.Audit(feature.Name)))
-                yield return new BuildMessage(
-                    Severity.Warning,
-                    GateCodes.WeakVerdict,
-                    $"{name} lies beside the record, and was not counted: `atu govern POLICY --audit {name}` judges with it",
-                    path);
-        }
     }
 
     /// <summary>The run as attestations state it.</summary>

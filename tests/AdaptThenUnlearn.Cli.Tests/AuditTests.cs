@@ -120,6 +120,42 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("add --reuse", server.Finish().Errors, StringComparison.Ordinal);
     }
 
+    // The seed was chosen freely before the lock: such a run must not become one that the lock governs.
+    [Fact]
+    public void Audit_UnderALock_IsOfTheImagesThatDecided()
+    {
+        var (policy, folder) = Govern("locked", "\"maxRate\": 0.9", "--no-train", expected: 0);
+        Answer(folder);
+        Assert.Equal(0, Atu.Run("lock", policy).ExitCode);
+        var (bypassed, _, why) = Judge(policy, folder, "--locked");
+        Assert.Equal(3, bypassed);
+        Assert.Contains("was not measured under the lock; nothing was judged", why, StringComparison.Ordinal);
+
+        // The next run warns of the audit that it does not count, whatever it says.
+        var (again, _, warnings) =
+            Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1", "--no-train", "--locked");
+        Assert.True(again == 0, warnings);
+        Assert.Contains("audit.json lies beside the record, and was not counted", warnings, StringComparison.Ordinal);
+        File.Delete(Path.Combine(folder, "audit.json"));
+        Answer(folder);
+        File.WriteAllText(Path.Combine(folder, "MODEL_CARD.md"), "of the earlier verdict");
+
+        var sheet = Path.Combine(folder, "audit.json");
+        var twice = Atu.Run("govern", policy, "--out", house.At("out"), "--audit", sheet, sheet);
+        Assert.Equal(3, twice.ExitCode);
+        Assert.Contains("ATU2012", twice.Errors, StringComparison.Ordinal);
+        Assert.Contains("are audits of one feature", twice.Errors, StringComparison.Ordinal);
+        var (exitCode, _, errors) = Judge(policy, folder, "--locked");
+        Assert.True(exitCode == 0, errors);
+        Assert.DoesNotContain("was not counted", errors, StringComparison.Ordinal);
+        var record = RunRecordFile.Read(Path.Combine(folder, "run.json"));
+        Assert.Equal(
+            (FindingState.Passed, ErrorCorrection.Audited, record.Lock!.Seed),
+            (record.Verdict.Findings[0].State, record.Verdict.Findings[0].AuditorErrors!.Value, Sheet(folder).EvaluationSeed));
+        Assert.False(File.Exists(Path.Combine(folder, "MODEL_CARD.md")));
+        Assert.Equal(0, Atu.Run("verify", Path.Combine(folder, "run.json"), "--locked").ExitCode);
+    }
+
     // A real browser: what is only for training is not there, every key goes on, and the answers are found again.
     [Fact]
     public async Task Audit_PageByKeyboard_AsksAndKeepsAnswers()
@@ -159,8 +195,19 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         return (policy, Path.Combine(house.At("out"), name));
     }
 
-    private (int ExitCode, string Output, string Errors) Judge(string policy, string folder) =>
-        Atu.Run("govern", policy, "--out", house.At("out"), "--audit", Path.Combine(folder, "audit.json"));
+    private (int ExitCode, string Output, string Errors) Judge(string policy, string folder, params string[] options) =>
+        Atu.Run(["govern", policy, "--out", house.At("out"), "--audit", Path.Combine(folder, "audit.json"), .. options]);
+
+    // Draws an audit, with any number of threads, and marks what is known to show the feature.
+    private static void Answer(string folder)
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "label", "--audit", folder, "--by", "Ada", "--clicks", Clicks, "--train-only", "--threads", "2");
+        Assert.True(exitCode == 0, errors);
+        var sheet = Sheet(folder);
+        var answers = sheet.Items.Index().ToDictionary(item => item.Index, item => (bool?)(item.Item.Stratum is null));
+        AuditSheetFile.Write(Path.Combine(folder, "audit.json"), sheet.WithAnswers(answers, DateTimeOffset.UtcNow));
+    }
 
     private static AuditSheet Sheet(string folder) => AuditSheetFile.Read(Path.Combine(folder, "audit.json")).Sheet;
 

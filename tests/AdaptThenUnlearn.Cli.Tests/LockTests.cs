@@ -41,6 +41,21 @@ public sealed class LockTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Lock_FileThatIsNoLock_IsNotReplaced()
+    {
+        var policy = house.Policy("beside", Lax);
+        File.WriteAllText(PolicyLock.PathFor(policy), "{ \"mine\": 1 }");
+
+        var (exitCode, _, errors) = Atu.Run("lock", policy, "--replace");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("is not a lock; nothing was written", errors, StringComparison.Ordinal);
+        Assert.Equal("{ \"mine\": 1 }", File.ReadAllText(PolicyLock.PathFor(policy)));
+        Assert.Equal(0, Atu.Run("lock", policy, "--replace", "--overwrite").ExitCode);
+        Assert.NotNull(PolicyLockText.Parse(File.ReadAllText(PolicyLock.PathFor(policy)), out _));
+    }
+
+    [Fact]
     public void Govern_UnderALock_JudgesOnTheSeedThatFollowsAndVerifies()
     {
         var policy = Locked("ruled", Lax);
@@ -130,6 +145,9 @@ public sealed class LockTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, _, errors) = required.Finish();
         Assert.Equal(2, exitCode);
         Assert.Contains("error ATU1131: ", errors, StringComparison.Ordinal);
+        using var published = Atu.StartWith(
+            new Dictionary<string, string> { ["ATU_LOCKED"] = "true" }, "publish", "none.json", "--policy", policy);
+        Assert.Contains("error ATU1131: ", published.Finish().Errors, StringComparison.Ordinal);
         var (bad, _, why) = mistyped.Finish();
         Assert.Equal(2, bad);
         Assert.Contains("ATU_LOCKED is 'yes'; it must be true or false", why, StringComparison.Ordinal);

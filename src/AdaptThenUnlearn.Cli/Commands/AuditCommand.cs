@@ -10,6 +10,7 @@ using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Labelling;
 using AdaptThenUnlearn.Torch.Measuring;
+using TorchSharp;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -30,13 +31,15 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
     /// <param name="cancel">Ends the session; every answer so far is kept.</param>
     public int Run(ParseResult parsed, AuditRequest request, CancellationToken cancel)
     {
-        // Find the run, and check that nothing of it was changed.
+        // Find the run, and check that nothing of it was changed. Under a lock, the judged policy has the derived seed.
         var path = Directory.Exists(request.Run) ? Path.Combine(request.Run, RunRecord.FileName) : request.Run;
         var run = CheckedRecord.Read(path, cancel);
-        var (record, policy) = (run.Record, run.Record.Policy);
+        var (record, policy) = (run.Record, run.Record.JudgedPolicy());
         var feature = FindFeature(policy, request.Feature);
         if (run.Verification.ProblemsWithout(InputRoles.Audit(feature.Name)).FirstOrDefault() is { } problem)
             throw new LabelException($"{path}: {problem}; nothing was shown: put the files back, or run `atu govern` again");
+        if (AuditedRecord.FindObstacle(record) is { } tooOld)
+            throw new LabelException($"{path}: {tooOld}; nothing was shown: run `atu govern` again");
         var judged = record.After ?? record.Before;
         var reading = judged.Features.Single(each => each.Feature == feature.Name);
         if (judged.WhyMeaningless(feature.Name) is { } meaningless)
@@ -45,8 +48,11 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         var earlier = Path.Exists(target) ? AuditSheetFile.Read(target).Sheet : null;
 
         // Make the images that were judged, with the networks that were measured.
-        // A batch is measured by one torch thread, whatever their number, except by programs: so the same bits are made again.
-        var device = Machine.Prepare(parsed, terminal, policy.ProgramRoles().Count == 0 ? 1 : record.Environment.Threads);
+        // A batch is measured by one torch thread, whatever --threads says, except by programs: so the same bits are made again.
+        var usesPrograms = policy.ProgramRoles().Count > 0;
+        var device = Machine.Prepare(parsed, terminal, usesPrograms ? record.Environment.Threads : 1);
+        if (!usesPrograms)
+            torch.set_num_threads(1);
         using var held = FolderLock.Acquire(run.Folder, "`atu label`");
         var inputs = new InputFiles(policy, Path.Combine(run.Folder, record.PolicySource.File));
         inputs.Open(cancel);
@@ -124,7 +130,7 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
                     CultureInfo.InvariantCulture,
                     $"the auditor sees '{reading.Feature}' in {seen} of {look.Samples} images here, and the run counted "
                         + $"{look.Hits}: these are not quite the images that were judged; audit on the machine that "
-                        + $"measured, with the same --device and --threads"));
+                        + $"measured, with the same --device"));
     }
 
     private static AuditSheet Begin(AuditRequest request, AuditSheet sheet) => request.Person is null

@@ -173,7 +173,8 @@ public sealed class GovernCommand(Terminal terminal)
         try
         {
             var record = new AuditedRun(run.Inputs, run.Folder, Vocabulary.Known, TimeProvider.System).Judge(
-                run.Source, [.. parsed.GetValue(_audit)!.Select(file => file.FullName)], cancel);
+                run.Source, run.File.Lock?.Lock.PolicySha256, [.. parsed.GetValue(_audit)!.Select(file => file.FullName)],
+                cancel);
             PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);
             var gate = record.Verdict.Outcome.IsPass() || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed;
             return parsed.GetValue(_publish) || _publication.IsRequired(parsed)
@@ -273,7 +274,8 @@ public sealed class GovernCommand(Terminal terminal)
             $"{run.Policy.Name}: nothing has changed since the run of {finished}; every hash was checked, and the verdict is " +
             "still valid");
         RunReports.Write(run.Folder, earlier);   // reports have no hash in the record, so restore what it says
-        PrintVerdict(earlier, run, advisory: false, reused: true);
+        var leftOut = AuditedRecord.WarnOfLeftOut(earlier, run.Folder, onlyComplete: true).Except(earlier.Remarks ?? []);
+        PrintVerdict(earlier with { Remarks = [.. earlier.Remarks ?? [], .. leftOut] }, run, advisory: false, reused: true);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using AdaptThenUnlearn.Cli.Timestamps;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
@@ -66,7 +67,7 @@ public sealed class LockCommand(Terminal terminal)
             var token = authority is not null ? new TimestampAuthority(authority).Stamp(policy.EffectiveSha256, cancel)
                 : response is not null ? ReadResponse(policy, response)
                 : null;
-            return Lock(policy, token, parsed.GetValue(_replace));
+            return Lock(policy, token, parsed.GetValue(_replace), parsed.GetValue(OutputFiles.Overwrite));
         }
         catch (TimestampException unstamped)
         {
@@ -106,10 +107,13 @@ public sealed class LockCommand(Terminal terminal)
         }
     }
 
-    private int Lock(PolicyFile policy, byte[]? token, bool replace)
+    private int Lock(PolicyFile policy, byte[]? token, bool replace, bool overwrite)
     {
         var stamped = token is null ? null : TimestampToken.Verify(token, policy.EffectiveSha256);
         var target = PolicyLock.PathFor(policy.Path);
+        if (replace && !overwrite && Path.Exists(target) && !IsLock(target))
+            throw new BadArgumentException(
+                $"{target} is not a lock; nothing was written: move the file away, or add --overwrite to replace it");
         var earlier = replace ? null : FindEarlier(policy, target, token is not null);
         if (earlier is not null && token is null)
         {
@@ -134,6 +138,19 @@ public sealed class LockCommand(Terminal terminal)
                 $"{policy.Policy.Name}: locked since {PolicyLocks.Utc(done.Time)}{stamp}, digest {done.PolicySha256}: {target}");
             WriteJson(policy, done, time, written, request: null);
             return ExitCodes.Passed;
+        }
+    }
+
+    private static bool IsLock(string path)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(RegularFile.ReadAllText(path, PolicyLockText.MaxBytes));
+            return PolicyLockText.LooksLikeOne(document.RootElement);
+        }
+        catch (Exception other) when (other is JsonException or IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

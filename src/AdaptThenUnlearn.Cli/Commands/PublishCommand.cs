@@ -52,6 +52,7 @@ public sealed class PublishCommand(Terminal terminal)
                 "the record may have raised the limits in its own policy"));
         if (policies.Exists(policy => policy.Result.Policy is null))
             return ExitCodes.BadPolicy;
+        var isLockRequired = PolicyLocks.AreRequired(parsed);
 
         var exitCode = _publication.Publish(
             [.. FilePattern.ExpandAll(parsed.GetRequiredValue(_records)).Select(Path.GetFullPath)],
@@ -60,7 +61,7 @@ public sealed class PublishCommand(Terminal terminal)
             parsed.GetValue(_untrusted),
             [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy)
             {
-                LockSha256 = PolicyLocks.Apply(policy, required: false).Lock?.Lock.PolicySha256,
+                LockSha256 = PolicyLocks.Apply(policy, isLockRequired).Lock?.Lock.PolicySha256,
             })],
             cancel);
         if (_publication.Result is { } result)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -22,23 +23,38 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
 
     /// <summary>Judges, gives the generator the name that the verdict allows, and writes reports and record.</summary>
     /// <param name="source">The policy as it is now.</param>
-    /// <param name="audits">Files that <c>atu label --audit</c> wrote for this run.</param>
+    /// <param name="lockSha256">
+    /// Digest of the lock that the policy has now; null without one. The run must have been measured under the same.
+    /// </param>
+    /// <param name="audits">Files that <c>atu label --audit</c> wrote for this run, one for a feature.</param>
     /// <param name="cancel">Ends hashing, also within a file; nothing is changed then.</param>
-    /// <exception cref="LabelException">An audit is damaged, not complete, or of another run; nothing is changed.</exception>
+    /// <exception cref="LabelException">
+    /// An audit is damaged, not complete, or of another run, or a feature has two; nothing is changed.
+    /// </exception>
     /// <exception cref="RunRecordException">The record cannot be read.</exception>
     /// <exception cref="RunException">The record or one of its files does not fit; nothing is changed.</exception>
     /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
-    public RunRecord Judge(PolicySource source, IReadOnlyList<string> audits, CancellationToken cancel)
+    public RunRecord Judge(
+        PolicySource source, string? lockSha256, IReadOnlyList<string> audits, CancellationToken cancel)
     {
         using var held = FolderLock.Acquire(folder, "run");
 
         // The record must be valid with every file but the audits that are replaced: what is judged is what was measured.
         var read = audits.Select(audit => (Path: audit, File: AuditSheetFile.Read(audit))).ToList();
+        if (read.GroupBy(audit => audit.File.Sheet.Feature).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            throw new LabelException(
+                $"{string.Join(" and ", twice.Select(audit => audit.Path))} are audits of one feature, '{twice.Key}': give one");
         var earlier = RunRecordFile.Read(Path.Combine(folder, RunRecord.FileName));
         var now = clock.GetUtcNow();
         var today = DateOnly.FromDateTime(now.UtcDateTime);
         if (source.EffectiveSha256 != earlier.PolicySource.EffectiveSha256 || source.Sha256 != earlier.PolicySource.Sha256)
             throw NotJudged("the policy has changed since the run");
+        if (AuditedRecord.FindObstacle(earlier) is { } tooOld)
+            throw NotJudged(tooOld);
+        if (lockSha256 != earlier.Lock?.PolicySha256)
+            throw NotJudged(earlier.Lock is null
+                ? "the policy is locked, and the run was not measured under the lock"
+                : "the run was measured under a lock that the policy does not have now");
         var verification = Verification.VerifyRun(folder, earlier, vocabulary, today, cancel);
         if (read.Select(audit => InputRoles.Audit(audit.File.Sheet.Feature))
             .Aggregate(
@@ -52,10 +68,13 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
         foreach (var (path, (sheet, sha256)) in read)
             record = AuditedRecord.Add(record, sheet, Path.GetRelativePath(folder, path).Replace('\\', '/'), sha256);
 
-        var verdict = Gate.Judge(record.Policy, record.Before, record.After, today);
+        var verdict = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today);
+        // An attestation is of the earlier verdict.
+        foreach (var stale in AttestationFormats.FileNames)
+            File.Delete(Path.Combine(folder, stale));
         var outputs = Rename(record, verdict.Outcome);
         var remark = new Remark(
-            "audit",
+            AuditedRecord.RemarkAbout,
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"the readings of {earlier.Times.Finished.UtcDateTime:u} were judged again with {audits.Count} audit(s); nothing "
@@ -65,11 +84,12 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
             Verdict = verdict,
             Outputs = outputs,
             Times = record.Times with { Finished = now },
-            Remarks = [.. (record.Remarks ?? []).Where(other => other.About != remark.About), remark],
+            Remarks =
+            [
+                .. (record.Remarks ?? []).Where(other => other.About != remark.About), remark,
+                .. AuditedRecord.WarnOfLeftOut(record, folder, onlyComplete: true),
+            ],
         };
-        // An attestation is of the earlier verdict.
-        foreach (var stale in new[] { RunRecord.SignedFileName, RunRecord.StatementFileName })
-            File.Delete(Path.Combine(folder, stale));
         RunReports.Write(folder, record);
         RunRecordFile.Write(Path.Combine(folder, RunRecord.FileName), record);
         return record;

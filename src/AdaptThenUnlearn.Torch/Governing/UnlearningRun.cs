@@ -253,10 +253,13 @@ public sealed class UnlearningRun(
             after,
             training,
             verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
-            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks],
+            Remarks: null,
             request.Origin,
             _parts,
             request.Lock is { } made ? new RunLock(made.PolicySha256, made.Time, policy.Evaluation.Seed, made.Stamped) : null);
+        List<Remark> remarks =
+            [.. inputs.Remarks, .. AuditedRecord.WarnOfLeftOut(record, folder.Path, onlyComplete: true)];
+        record = record with { Remarks = remarks.Count == 0 ? null : remarks };
         RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
 

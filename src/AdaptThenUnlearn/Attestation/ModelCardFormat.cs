@@ -173,8 +173,14 @@ public sealed class ModelCardFormat : IAttestationFormat
     }
 
     private static string Bound(Finding finding) =>
-        $"unfavourable confidence bound{(finding.AuditorErrors is ErrorCorrection.Uncorrected ? " (uncorrected)" : "")}, "
-            + $"held against {FindingNumbers.Create(finding).Limit}";
+        $"unfavourable confidence bound{Source(finding.AuditorErrors)}, held against {FindingNumbers.Create(finding).Limit}";
+
+    private static string Source(ErrorCorrection? errors) => errors switch
+    {
+        ErrorCorrection.Uncorrected => " (uncorrected)",
+        ErrorCorrection.Audited => " (by a person's audit)",
+        _ => "",
+    };
 
     private static string Quote(string text) => JsonSerializer.Serialize(text, _quoted);
 

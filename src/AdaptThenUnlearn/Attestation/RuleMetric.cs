@@ -1,4 +1,3 @@
-using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -33,11 +32,14 @@ internal static class RuleMetric
         };
     }
 
-    /// <summary>The images that a rule was measured on, in words.</summary>
+    /// <summary>The images that a rule was measured on, in words; for an audited rule with who looked at how many.</summary>
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
-        var looks = measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)?.Looks;
+        var reading = rule.Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned
+            ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
+            : null;
+        var looks = reading?.Looks;
         var images = rule.Limit switch
         {
             RuleLimit.MaxRate => looks is [.., var last] ? last.Samples : null,
@@ -45,8 +47,10 @@ internal static class RuleMetric
             RuleLimit.MinShareKept => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
             _ => measured.Quality?.Samples,
         };
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{(images is { } known ? $"{known} generated images" : "generated images")}, latents of seed {measured.Seed}");
+        var person = reading?.Audit is { } audit
+            ? FormattableString.Invariant($"; {audit.Person} looked at {audit.Sampled} of {audit.Images}")
+            : "";
+        var counted = images is { } known ? FormattableString.Invariant($"{known} generated images") : "generated images";
+        return FormattableString.Invariant($"{counted}, latents of seed {measured.Seed}{person}");
     }
 }

@@ -175,24 +175,26 @@ public static class Gate
             errors.Correction);
     }
 
-    // The rate after is the bound of the person's audit; the rate before is what the auditor saw.
+    // The rate before is what the auditor saw, with its false alarms. So the rate after is not taken below the bound of what the
+    // auditor saw either: otherwise the false alarms that only the person leaves out would count as unlearned.
     private static Finding MinUnlearnedByAudit(
         Rule rule, EvaluationOptions evaluation, Look was, Look isNow, Look last, HumanAudit audit)
     {
         if (audit.WhyUseless(last) is { } useless)
             return rule.NotMeasured(useless);
-        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned)
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
+            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } byAuditor)
             return rule.NotMeasured(NeverShown(was));
 
-        var bound = audit.UpperBound(evaluation.Looks().Count, evaluation.Confidence);
+        var after = audit.UpperBound(evaluation.Looks().Count, evaluation.Confidence);
         return rule.Judge(
             unlearned,
-            1 - bound / ((double)was.Hits / was.Samples),
+            Math.Min(byAuditor, 1 - after / ((double)was.Hits / was.Samples)),
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper "
-                    + $"bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after by the audit of "
-                    + $"{audit.Person}"),
+                $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
+                    + $"larger of two upper bounds at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate "
+                    + $"after: by the audit of {audit.Person}, and of what the auditor saw"),
             ErrorCorrection.Audited);
     }
 

@@ -59,17 +59,17 @@ public static class AuditSheetFile
         }
     }
 
-    /// <summary>Whether a file is an audit, complete or not.</summary>
+    /// <summary>The audit in a file, complete or not; null where there is none that can be read.</summary>
     /// <param name="path">The file; it need not exist.</param>
-    public static bool IsAudit(string path)
+    public static AuditSheet? Find(string path)
     {
         try
         {
-            return Read(path).Sheet.Items.Count > 0;
+            return Path.Exists(path) ? Read(path).Sheet : null;
         }
         catch (LabelException)
         {
-            return false;
+            return null;
         }
     }
 }

@@ -158,9 +158,12 @@ public sealed record AuditStratum(string Name, long Size, long Sampled, long Sho
     /// <summary>All others.</summary>
     public const string Rest = "rest";
 
-    /// <summary>Whether the counts can be.</summary>
+    private const long LargestSize = 1_000_000_000;   // more images than anybody measures
+
+    /// <summary>Whether the counts can be, and their sums are far from an overflow.</summary>
     [JsonIgnore]
-    public bool IsPossible => Name is Hits or Near or Rest && Shown >= 0 && Shown <= Sampled && Sampled <= Size;
+    public bool IsPossible =>
+        Name is Hits or Near or Rest && Shown >= 0 && Shown <= Sampled && Sampled <= Size && Size <= LargestSize;
 
     /// <summary>How many images of the stratum the person would mark: N·x/m; 0 where none was looked at.</summary>
     [JsonIgnore]

@@ -66,7 +66,8 @@ internal static class HtmlCertificate
             Untrusted(record.Environment.Device)]);
         foreach (var reading in (record.After ?? record.Before).Features)
             if (reading.Looks is [.., var last])
-                yield return ("Found", [Untrusted(reading.Feature), Trusted($": {Count(last)}{Bound(record, reading)}")]);
+                yield return ("Found", [
+                    Untrusted(reading.Feature), Trusted(": "), .. Count(last, reading.Audit), Trusted(Bound(record, reading))]);
     }
 
     // Attempts to get a feature back out of the judged generator: no record has any yet.
@@ -117,16 +118,22 @@ internal static class HtmlCertificate
             yield return ("Its generator", [Code($"atu verify-model {artifact.Path} --signature model.sig --key public.pem")]);
     }
 
-    private static string Count(Look look) => string.Create(InvariantCulture, $"{look.Hits} of {look.Samples} images");
+    private static Phrase[] Count(Look look, HumanAudit? audit) => audit is null
+        ? [Trusted(string.Create(InvariantCulture, $"{look.Hits} of {look.Samples} images"))]
+        : [
+            Untrusted(audit.Person),
+            Trusted(string.Create(
+                InvariantCulture, $" marked {audit.Shown} of the {audit.Sampled} images looked at, of {audit.Images} measured")),
+        ];
 
     private static string Bound(RunRecord record, FeatureReading reading)
     {
         if (record.Verdict.Findings.FirstOrDefault(each => each.Rule == RuleName.MaxRate(reading.Feature))
             is not { Judged: not null } finding)
             return "";
-        var isTrueRate = finding.AuditorErrors is ErrorCorrection.Corrected;
+        var isTrueRate = finding.AuditorErrors is ErrorCorrection.Corrected or ErrorCorrection.Audited;
         return $", {(isTrueRate ? "the true rate " : "")}at most {FindingNumbers.Create(finding).Judged} at "
             + $"{ReportText.Percent(record.Policy.Evaluation.Confidence)} confidence"
-            + (isTrueRate ? ", corrected for the auditor's errors" : "");
+            + (finding.AuditorErrors is ErrorCorrection.Corrected ? ", corrected for the auditor's errors" : "");
     }
 }

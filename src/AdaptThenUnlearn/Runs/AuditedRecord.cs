@@ -8,6 +8,42 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Puts a person's audit into a run's readings, and checks that a record's audits are those of its files.</summary>
 public static class AuditedRecord
 {
+    /// <summary>What remarks about audits name as their subject.</summary>
+    public const string RemarkAbout = "audit";
+
+    /// <summary>Why a record cannot be judged with an audit, without a full stop; null where it can.</summary>
+    /// <param name="record">As read.</param>
+    public static string? FindObstacle(RunRecord record) => record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors
+        ? "the record is of an older version, which did not count the auditor's errors"
+        : null;
+
+    /// <summary>
+    /// Warns of audits of the judged generator that lie in a run's folder and are not counted: a person may have seen what the
+    /// auditor did not.
+    /// </summary>
+    /// <param name="record">Of the run.</param>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="onlyComplete">Whether to pass over an audit in which an image has no answer.</param>
+    /// <returns>Warnings; none of an audit of another generator, which would be refused.</returns>
+    public static IEnumerable<Remark> WarnOfLeftOut(RunRecord record, string folder, bool onlyComplete)
+    {
+        var judged = (record.After ?? record.Before).GeneratorSha256;
+        foreach (var feature in record.Policy.UndesiredFeatures.Select(feature => feature.Name)
+            .Where(feature => record.Inputs.All(input => input.Role != InputRoles.Audit(feature))))
+        {
+            string[] files = [AuditSheetFile.NameFor(feature, isOnly: true), AuditSheetFile.NameFor(feature, isOnly: false)];
+            foreach (var file in files)
+                if (AuditSheetFile.Find(Path.Combine(folder, file)) is { } sheet
+                    && sheet.Feature == feature && sheet.Artifact == judged
+                    && !(onlyComplete && sheet.Answered < sheet.Items.Count))
+                    yield return new Remark(
+                        RemarkAbout,
+                        $"{file} lies beside the record, and was not counted: a person may have seen what the auditor did not; "
+                            + $"`atu govern POLICY --audit {file}` judges with it",
+                        IsWarning: true);
+        }
+    }
+
     /// <summary>Adds an audit to the generator that a record judges. The verdict is not changed.</summary>
     /// <param name="record">As read.</param>
     /// <param name="sheet">Complete.</param>

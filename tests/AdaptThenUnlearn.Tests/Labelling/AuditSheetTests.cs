@@ -1,7 +1,9 @@
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Labelling;
@@ -190,7 +192,86 @@ public sealed class AuditSheetTests : IDisposable
 
         Assert.Contains(
             "audit", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(path)).Message, StringComparison.Ordinal);
+
+        // Sizes whose sum is more than a number can hold.
+        var audit = run.After!.Features[0].Audit!;
+        RunRecordFile.Write(path, WithAudit(run, audit with
+        {
+            Strata = [.. audit.Strata.Select(stratum => stratum with { Size = long.MaxValue })],
+        }));
+        Assert.Contains(
+            "audit", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(path)).Message, StringComparison.Ordinal);
     }
+
+    // The person marked nothing of all images, and the auditor 20: nobody says how many of its 1,000 before were false alarms.
+    [Fact]
+    public void Judge_AuditorStillSeesWhatThePersonDoesNot_CountsItAgainstTheShareUnlearned()
+    {
+        var audit = new HumanAudit(
+            "Ada", DateTimeOffset.UnixEpoch, new string('d', 64),
+            [new AuditStratum(AuditStratum.Hits, 20, 20, 0), new AuditStratum(AuditStratum.Rest, 9980, 9980, 0)], 40, 0);
+
+        var clean = Judged(WithAudit(Records.Run(), audit)).Verdict;
+        var dirty = Judged(WithAudit(Records.Run(), audit with
+        {
+            Strata = [audit.Strata[0], audit.Strata[1] with { Shown = 400 }],
+        })).Verdict;
+
+        Assert.Equal(1 - ClopperPearson.UpperBound(20, 10_000, 0.95) / 0.1, clean.Findings[1].Judged!.Value, 1e-12);
+        Assert.Equal(1 - dirty.Findings[0].Judged!.Value / 0.1, dirty.Findings[1].Judged!.Value, 1e-12);
+        Assert.True(dirty.Findings[1].Judged < clean.Findings[1].Judged);
+    }
+
+    // An audit of another generator would be refused, so nobody is asked to give it.
+    [Fact]
+    public void WarnOfLeftOut_AuditBesideTheRecord_WarnsOfTheJudgedGeneratorsAlone()
+    {
+        var run = Records.Run();
+
+        Assert.Empty(Warnings(run, onlyComplete: false));
+        AuditSheetFile.Write(File, Sheet(Records.Before, shows: 0));
+        Assert.Empty(Warnings(run, onlyComplete: false));
+        AuditSheetFile.Write(File, Sheet(Records.After, shows: null));
+        Assert.Empty(Warnings(run, onlyComplete: true));
+        Assert.Single(Warnings(run, onlyComplete: false));
+        AuditSheetFile.Write(File, Sheet(Records.After, shows: 1));
+        var warning = Assert.Single(Warnings(run, onlyComplete: true));
+        Assert.True(warning.IsWarning);
+        Assert.Contains("audit.json lies beside the record", warning.Text, StringComparison.Ordinal);
+
+        var (sheet, sha256) = AuditSheetFile.Read(File);
+        Assert.Empty(Warnings(AuditedRecord.Add(run, sheet, "audit.json", sha256), onlyComplete: false));
+    }
+
+    [Fact]
+    public void FindObstacle_RecordOfVersion1_SaysSo()
+    {
+        Assert.Null(AuditedRecord.FindObstacle(Records.Run()));
+        Assert.Contains(
+            "older version",
+            AuditedRecord.FindObstacle(Records.Run() with { SchemaVersion = RunRecord.SchemaVersionWithoutErrors }),
+            StringComparison.Ordinal);
+    }
+
+    // Whoever reads that something was measured reads by whom.
+    [Fact]
+    public void Write_AuditedRun_SaysWhoLookedAtHowManyImages()
+    {
+        var run = Judged(
+            AuditedRecord.Add(Records.Run(), Sheet(Records.After, shows: 1, clicks: 2000), "audit.json", new string('d', 64)));
+
+        var card = new ModelCardFormat().Write(new AttestedRun(run, run.Verdict, new string('e', 64)), key: null);
+        var page = new HtmlReport().Render(run);
+
+        Assert.Contains("seed 20; Ada looked at 2000 of 10000", card, StringComparison.Ordinal);
+        Assert.Contains("confidence bound (by a person's audit), held against", card, StringComparison.Ordinal);
+        Assert.Contains(
+            "Ada</bdi> marked 20 of the 2000 images looked at, of 10000 measured, the true rate at most", page,
+            StringComparison.Ordinal);
+    }
+
+    private List<Remark> Warnings(RunRecord run, bool onlyComplete) =>
+        [.. AuditedRecord.WarnOfLeftOut(run, _folder, onlyComplete)];
 
     private IEnumerable<string> Problems(RunRecord run) => Verification.VerifyRun(_folder, run, Records.Vocabulary, Records.Today)
         .Problems.Where(problem => problem.Contains("audit digit-8", StringComparison.Ordinal));
