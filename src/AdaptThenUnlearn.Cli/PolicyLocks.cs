@@ -26,7 +26,7 @@ internal static class PolicyLocks
     /// <summary><c>--locked</c>: without it, deleting a lock would unlock its policy.</summary>
     public static Option<bool> Required { get; } = new("--locked")
     {
-        Description = "Require a lock: a policy, or a record, without one is an error (default: " +
+        Description = "Require a lock: a policy, or a record, without one is refused (default: " +
             $"{EnvironmentDefaults.LockedVariable}, else a lock counts where one is)",
     };
 

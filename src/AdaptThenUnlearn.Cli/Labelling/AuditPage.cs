@@ -1,15 +1,13 @@
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Labelling;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
 /// <summary>
-/// Answers the requests of the page in an audit. The page learns nothing of an image but its place and its picture: no
-/// stratum, no
-/// score, no answer of the auditor, and not which images are known positives.
+/// Answers the requests of the page in an audit. The page learns nothing of an image but its place and its picture: no stratum,
+/// no score, no answer of the auditor, and not which images are known positives.
 /// </summary>
 /// <param name="session">The pictures and answers; stays the caller's.</param>
 internal sealed class AuditPage(AuditSession session) : ILabelPage
@@ -34,23 +32,10 @@ internal sealed class AuditPage(AuditSession session) : ILabelPage
     /// <inheritdoc/>
     public Task<PageResponse> HandlePostAsync(string path, byte[] body, CancellationToken ended) => Task.FromResult(path switch
     {
-        "labels" => ApplyAnswers(body),
+        "labels" => PageResponse.AfterChanges(body, session.Change, State),
         "done" => PageResponse.CreateJson(State()) with { EndsSession = true },
         _ => PageResponse.NotFound,
     });
-
-    private PageResponse ApplyAnswers(byte[] body)
-    {
-        try
-        {
-            session.Change(LabelChanges.Parse(body));
-            return PageResponse.CreateJson(State());
-        }
-        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
-        {
-            return PageResponse.CreateProblem(HttpStatusCode.BadRequest, wrong.Message);
-        }
-    }
 
     private LabelState State()
     {

@@ -43,7 +43,7 @@ internal sealed class LabelPage(
     /// <param name="ended">Ends training.</param>
     public async Task<PageResponse> HandlePostAsync(string path, byte[] body, CancellationToken ended) => path switch
     {
-        "labels" => ApplyLabels(body),
+        "labels" => PageResponse.AfterChanges(body, changes => session.Change(changes), State),
         "next" => ShowMore(body),
         "train" => StartTraining(ended),
         "done" => await FinishAsync().ConfigureAwait(false),
@@ -73,19 +73,6 @@ internal sealed class LabelPage(
         }
 
         return PageResponse.CreateJson(State()) with { EndsSession = true };
-    }
-
-    private PageResponse ApplyLabels(byte[] body)
-    {
-        try
-        {
-            session.Change(LabelChanges.Parse(body));
-            return PageResponse.CreateJson(State());
-        }
-        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
-        {
-            return PageResponse.CreateProblem(HttpStatusCode.BadRequest, wrong.Message);
-        }
     }
 
     private PageResponse ShowMore(byte[] body)

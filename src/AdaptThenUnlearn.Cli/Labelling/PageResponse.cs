@@ -17,6 +17,23 @@ internal sealed record PageResponse(HttpStatusCode Status, string Type, byte[] B
     public static PageResponse CreateJson<T>(T value) =>
         new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, LabelState.Json));
 
+    /// <summary>The state after the answers in a request; a problem where the request holds none.</summary>
+    /// <param name="body">As <see cref="LabelChanges.Parse"/>.</param>
+    /// <param name="change">Keeps the answers: for each image its label, or null to remove it.</param>
+    /// <param name="state">Gives the state to show.</param>
+    public static PageResponse AfterChanges(byte[] body, Action<Dictionary<int, bool?>> change, Func<LabelState> state)
+    {
+        try
+        {
+            change(LabelChanges.Parse(body));
+            return CreateJson(state());
+        }
+        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
+        {
+            return CreateProblem(HttpStatusCode.BadRequest, wrong.Message);
+        }
+    }
+
     /// <summary>An error, with its message as JSON.</summary>
     public static PageResponse CreateProblem(HttpStatusCode status, string problem) =>
         CreateJson(new { problem }) with { Status = status };
