@@ -115,7 +115,7 @@ internal static class BusyMachine
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var measured = new BenchmarkMeasuring(CPU);
-        using var workers = WorkerThreads.For(CPU);
+        using var workers = WorkerThreads.For(CPU, runsProgram: false);
         var batches = EvaluationImages.EnumerateBatches(100_000).ToList();
         return Rate(seconds, warmUp: 2, round => workers.Run(number =>
         {

@@ -27,7 +27,7 @@ internal sealed class RecordedLock(
         note = $"the policy was locked on {PolicyLocks.Utc(made.Time)}, as the lock itself says";
         var input = run.Record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Lock);
         var path = input is null ? null : Path.Combine(run.Folder, input.Path);
-        if (path is null || Sha256Digest.FindAt(path) != input!.Sha256)   // that it is missing, or differs, is said elsewhere
+        if (path is null || Sha256Digest.FindAt(path) != input!.Sha256)   // the check of files reports a missing or changed file
             return authorities is null ? [] : ["the lock is not here, so its time stamp was not checked"];
 
         try

@@ -96,9 +96,7 @@ public sealed class FeedbackCollector
         var retainedByClass = zeros(_annotation.FirstClassifier.Classes.Count, int64, _device);
         var batches = Enumerable.Range(0, (_samples + BatchSize - 1) / BatchSize);
 
-        // A program may keep a state between two calls, so that it is asked by one thread alone.
-        var runsProgram = _generator is IProbedProgram || _annotation.RunsProgram;
-        using var workers = runsProgram ? new WorkerThreads(1) : WorkerThreads.For(_device);
+        using var workers = WorkerThreads.For(_device, _generator is IProbedProgram || _annotation.RunsProgram);
         foreach (var (images, labels) in workers.InOrder(batches, batch => SampleBatch(random, batch), Release))
         {
             using var batchScope = NewDisposeScope();

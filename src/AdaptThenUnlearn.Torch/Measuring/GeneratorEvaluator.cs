@@ -157,8 +157,7 @@ public sealed class GeneratorEvaluator(
     public IEnumerable<BatchReading> ReadInOrder(
         ImageGenerator generator, IEnumerable<EvaluationBatch> batches, Func<bool> needsRetained)
     {
-        // A program may keep a state between two calls, so that it is asked by one thread alone.
-        using var workers = policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
+        using var workers = WorkerThreads.For(images.Device, policy.ProgramRoles().Count > 0);
         foreach (var reading in workers.InOrder(
             batches, batch => Read(generator, batch, needsRetained()).Detached(), reading => reading.Retained?.Dispose()))
             yield return needsRetained() ? reading.Attached() : reading.WithoutRetained();

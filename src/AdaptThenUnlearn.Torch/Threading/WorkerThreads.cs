@@ -45,9 +45,12 @@ internal sealed class WorkerThreads : IDisposable
 
     /// <summary>As many threads as torch has for a device: those of the CPU, and the caller's own for any other.</summary>
     /// <param name="device">Where the work is done.</param>
+    /// <param name="runsProgram">
+    /// Whether the work runs a program. It may keep a state between two calls, so that one thread alone may ask it.
+    /// </param>
     /// <returns>Belongs to the caller.</returns>
-    public static WorkerThreads For(Device device) =>
-        new(device.type == TorchSharp.DeviceType.CPU ? get_num_threads() : 1);
+    public static WorkerThreads For(Device device, bool runsProgram) =>
+        new(device.type == TorchSharp.DeviceType.CPU && !runsProgram ? get_num_threads() : 1);
 
     /// <summary>Number of parts.</summary>
     public int Count { get; }

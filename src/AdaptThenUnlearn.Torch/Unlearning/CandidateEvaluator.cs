@@ -101,7 +101,7 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var hits = new long[_annotation.Features.Count];
         var byClass = new long[first.Classes.Count];
         List<Tensor> retained = [];
-        using var workers = _policy.ProgramRoles().Count == 0 ? WorkerThreads.For(images.Device) : new WorkerThreads(1);
+        using var workers = WorkerThreads.For(images.Device, _policy.ProgramRoles().Count > 0);
         var batches = EvaluationImages.EnumerateBatches(_policy.Unlearning.CandidateSamples);
         foreach (var counts in workers.InOrder(
             batches, batch => EvaluateBatch(generator, images, batch), counts => counts.Retained.Dispose()))
