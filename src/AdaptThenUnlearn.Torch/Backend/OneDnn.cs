@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace AdaptThenUnlearn.Torch.Backend;
+
+/// <summary>Switches off oneDNN, libtorch's library of fast kernels; its own kernels take over.</summary>
+/// <remarks>
+/// What Python does by <c>torch.backends.mkldnn.enabled = False</c>. TorchSharp has no such property, so the function behind it is
+/// called: <c>at::Context::setUserEnabledMkldnn(bool)</c> of the global context, by its name in the Itanium C++ ABI.
+/// </remarks>
+internal static unsafe class OneDnn
+{
+    private const string GlobalContext = "_ZN2at13globalContextEv";
+    private const string SetEnabled = "_ZN2at7Context20setUserEnabledMkldnnEb";
+
+    /// <summary>Names of the functions that are called.</summary>
+    public static IReadOnlyList<string> Functions { get; } = [GlobalContext, SetEnabled];
+
+    /// <summary>Switches it off for the whole process.</summary>
+    /// <param name="libtorch">Path or name of libtorch's main library, which is already loaded.</param>
+    /// <returns>False where libtorch offers no such function (Windows has other names).</returns>
+    public static bool TryDisable(string libtorch)
+    {
+        if (!NativeLibrary.TryLoad(libtorch, out var library)
+            || !NativeLibrary.TryGetExport(library, GlobalContext, out var globalContext)
+            || !NativeLibrary.TryGetExport(library, SetEnabled, out var setEnabled))
+            return false;
+
+        ((delegate* unmanaged<nint, byte, void>)setEnabled)(((delegate* unmanaged<nint>)globalContext)(), 0);
+        return true;
+    }
+}
