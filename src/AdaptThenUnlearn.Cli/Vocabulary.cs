@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Unlearning;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 
@@ -14,5 +15,6 @@ public static class Vocabulary
         [.. UnlearningMethods.All.Select(method => method.Name)],
         [.. RepulsionLosses.All.Select(loss => loss.Name)],
         CheckpointFormats.Names,
-        [.. ReportFormats.All.Select(format => format.Name)]);
+        [.. ReportFormats.All.Select(format => format.Name)],
+        TorchvisionClassifiers.Names);
 }

@@ -30,7 +30,11 @@ public static class ClassifierCheckpoint
     /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What the generator makes: a program does not say what it takes.</param>
-    /// <param name="preprocessor">Prepares these images for a program; null where it takes them as they are.</param>
+    /// <param name="preprocessor">Prepares these images; null where the classifier takes them as they are.</param>
+    /// <param name="architecture">
+    /// One of <see cref="TorchvisionClassifiers.Names"/> where the policy says so; then it needs classes and images too. Null
+    /// otherwise.
+    /// </param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged or not the pinned one, or is not a classifier that this version knows.
@@ -43,10 +47,11 @@ public static class ClassifierCheckpoint
         string? outputs = null,
         string format = CheckpointFormats.Auto,
         ImageShape? images = null,
-        Preprocessor? preprocessor = null) =>
-        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor);
+        Preprocessor? preprocessor = null,
+        string? architecture = null) =>
+        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor, architecture);
 
-    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?, Preprocessor?)"/>
+    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?, Preprocessor?, string?)"/>
     /// <param name="opened">As it was hashed.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
@@ -54,7 +59,11 @@ public static class ClassifierCheckpoint
     /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What the generator makes: a program does not say what it takes.</param>
-    /// <param name="preprocessor">Prepares these images for a program; null where it takes them as they are.</param>
+    /// <param name="preprocessor">Prepares these images; null where the classifier takes them as they are.</param>
+    /// <param name="architecture">
+    /// One of <see cref="TorchvisionClassifiers.Names"/> where the policy says so; then it needs classes and images too. Null
+    /// otherwise.
+    /// </param>
     public static LoadedClassifier Load(
         CheckpointFile opened,
         string? sha256,
@@ -63,7 +72,8 @@ public static class ClassifierCheckpoint
         string? outputs = null,
         string format = CheckpointFormats.Auto,
         ImageShape? images = null,
-        Preprocessor? preprocessor = null)
+        Preprocessor? preprocessor = null,
+        string? architecture = null)
     {
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
@@ -72,14 +82,18 @@ public static class ClassifierCheckpoint
                 ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), preprocessor, device), digest);
 
         var file = CheckpointFormats.Read(opened, format);
+        if (architecture is not null && classes is not null && images is not null)
+            return new LoadedClassifier(
+                TorchvisionClassifiers.Load(architecture, file, images, classes, ParseOutputs(outputs), preprocessor, device),
+                digest);
         if (KnownClassifiers.Find(file) is { } known)
             return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
             throw new CheckpointException(
                 path,
                 "is not a classifier of this tool (its metadata has no kind=classifier)",
-                "make one with `atu train-classifier`, or export your own as TorchScript with \"format\": \"torchscript\" "
-                    + "(docs/features.md shows how to wrap one)");
+                "make one with `atu train-classifier`; say in the policy which \"architecture\" of torchvision it is; or export your "
+                    + "own as TorchScript, with \"format\": \"torchscript\" (docs/features.md has examples)");
 
         try
         {

@@ -92,7 +92,8 @@ public sealed class PolicyClassifiers : IDisposable
                     choice.Outputs,
                     choice.Format ?? CheckpointFormats.Auto,
                     images,
-                    CreatePreprocessor(name, choice, images));
+                    CreatePreprocessor(name, choice, images),
+                    choice.Architecture);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(

@@ -8,6 +8,7 @@ internal enum NameKind
     RepulsionLoss,
     Distance,
     CheckpointFormat,
+    ClassifierArchitecture,
     ClassifierOutputs,
     ImageRange,
     AuditorErrors,
@@ -38,6 +39,7 @@ internal static class NameKinds
         NameKind.RepulsionLoss => vocabulary.Repulsions,
         NameKind.Distance => _distances,
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
+        NameKind.ClassifierArchitecture => vocabulary.ClassifierArchitectures,
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
@@ -58,6 +60,7 @@ internal static class NameKinds
     {
         NameKind.RepulsionLoss => "repulsion loss",
         NameKind.CheckpointFormat => "checkpoint format",
+        NameKind.ClassifierArchitecture => "classifier architecture",
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",
         NameKind.AuditorErrors => "way to treat the auditor's errors",

@@ -9,8 +9,10 @@ namespace AdaptThenUnlearn.Policies;
 /// Names for <c>format</c> of the generator and the classifiers; <c>auto</c> is always known.
 /// </param>
 /// <param name="ReportFormats">Names for <c>report.formats</c>.</param>
+/// <param name="ClassifierArchitectures">Names for <c>classifiers.NAME.architecture</c>.</param>
 public sealed record PolicyVocabulary(
     IReadOnlyList<string> Methods,
     IReadOnlyList<string> Repulsions,
     IReadOnlyList<string> CheckpointFormats,
-    IReadOnlyList<string> ReportFormats);
+    IReadOnlyList<string> ReportFormats,
+    IReadOnlyList<string> ClassifierArchitectures);

@@ -165,8 +165,12 @@ public sealed record GeneratorChoice(
 /// name="Classes"/>.
 /// </param>
 /// <param name="Preprocessing">
-/// What is done to the generator's images before the program gets them. When absent, it gets them as the generator makes them.
-/// For the format <c>torchscript</c> alone.
+/// What is done to the generator's images before the classifier gets them. When absent, it gets them as the generator makes them.
+/// For the format <c>torchscript</c> and classifiers with an <paramref name="Architecture"/>.
+/// </param>
+/// <param name="Architecture">
+/// The network of torchvision whose state dict the file is; needs <paramref name="Classes"/>. When absent, the file says what it
+/// is.
 /// </param>
 public sealed record ClassifierChoice(
     [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
@@ -179,14 +183,25 @@ public sealed record ClassifierChoice(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Format = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    ImagePreprocessing? Preprocessing = null)
+    ImagePreprocessing? Preprocessing = null,
+    [KnownName(NameKind.ClassifierArchitecture)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Architecture = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["preprocessing"].Must(
-            Preprocessing is null || Format == GeneratorChoice.TorchScript,
-            $"is only for the format '{GeneratorChoice.TorchScript}'; other classifiers take the generator's images as they are",
-            at["format"]),
+            Preprocessing is null || Format == GeneratorChoice.TorchScript || Architecture is not null,
+            $"is only for the format '{GeneratorChoice.TorchScript}' and for classifiers with an 'architecture'; others take the "
+            + "generator's images as they are",
+            at["format"], at["architecture"]),
+        .. at["architecture"].Must(
+            Architecture is null || Format != GeneratorChoice.TorchScript,
+            $"is not for the format '{GeneratorChoice.TorchScript}': such a program brings its own layers", at["format"]),
+        .. at["classes"].MustBePresent(
+            Classes is not null || Architecture is null,
+            "is missing: a state dict does not name its outputs; list them in order",
+            at["architecture"]),
         .. Preprocessing?.Check(at["preprocessing"]) ?? [],
         .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
         .. at["classes"].MustBePresent(
@@ -200,7 +215,8 @@ public sealed record ClassifierChoice(
     ];
 
     // If the policy does not give the outputs, the checkpoint does, and they are checked when it is loaded.
-    private bool OutputsComeFromCheckpoint => Outputs is null && Format != GeneratorChoice.TorchScript;
+    private bool OutputsComeFromCheckpoint =>
+        Outputs is null && Format != GeneratorChoice.TorchScript && Architecture is null;
 
     internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 

@@ -69,6 +69,37 @@ public sealed class PreprocessingChoiceTests
         Assert.Contains("is only for the format 'torchscript'", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Read_ArchitectureWithPreprocessing_IsInThePolicy()
+    {
+        var result = Changed((Auditor, Auditor + "\"architecture\": \"resnet18\", \"preprocessing\": { \"channels\": \"rgb\" }, "));
+
+        Assert.Empty(result.Errors);
+        Assert.Equal("resnet18", result.Policy!.Classifiers["auditor"].Architecture);
+        Assert.Empty(result.Policy.ProgramRoles());
+    }
+
+    [Theory]
+    [InlineData("\"architecture\": \"resnet19\", ", "architecture", "'resnet19' is not a classifier architecture")]
+    [InlineData("\"architecture\": \"resnet18\", \"format\": \"torchscript\", ", "architecture", "brings its own layers")]
+    public void Read_ArchitectureThatCannotBe_IsAnError(string said, string property, string expected)
+    {
+        var error = Assert.Single(Changed((Auditor, Auditor + said)).Errors);
+
+        Assert.Equal($"$.classifiers.auditor.{property}", error.Path);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_ArchitectureWithoutClasses_AsksForThem()
+    {
+        var error = Assert.Single(Changed((
+            Auditor + "\"checkpoint\": \"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+            Auditor + "\"checkpoint\": \"b.safetensors\", \"architecture\": \"resnet18\"")).Errors);
+
+        Assert.Equal((PolicyCodes.Missing, "$.classifiers.auditor.classes"), (error.Code, error.Path));
+    }
+
     private static PolicyResult With(string steps) =>
         Changed((Auditor, Auditor + "\"format\": \"torchscript\", \"preprocessing\": { " + steps + " }, "));
 }
