@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -10,5 +11,6 @@ internal static class PolicyJson
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        TypeInfoResolver = JsonTypeInfoResolver.Combine(PolicyJsonTypes.Default, new DefaultJsonTypeInfoResolver()),
     };
 }
