@@ -61,7 +61,7 @@ public static class RoomRules
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Randomness", "Torch.Threading", "Measurements", "Policies", "Labelling",
         ],
-        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading"],
+        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading", "Torch.Backend"],
         ["Torch.Adaptation"] =
         [
             "Torch.Training", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
