@@ -12,6 +12,11 @@ internal enum NameKind
     ClassifierOutputs,
     ImageRange,
     AuditorErrors,
+    Channels,
+    ResizeFilter,
+    PixelRange,
+    Normalization,
+    Layout,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -38,6 +43,11 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
+        NameKind.Channels => ImagePreprocessing.AllChannels,
+        NameKind.ResizeFilter => ImagePreprocessing.Filters,
+        NameKind.PixelRange => ImagePreprocessing.Ranges,
+        NameKind.Normalization => ImagePreprocessing.Normalizations,
+        NameKind.Layout => ImagePreprocessing.Layouts,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -53,6 +63,10 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",
         NameKind.AuditorErrors => "way to treat the auditor's errors",
+        NameKind.Channels => "number of channels",
+        NameKind.ResizeFilter => "filter",
+        NameKind.PixelRange => "range of pixels",
+        NameKind.Layout => "order of dimensions",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         _ => kind.ToString().ToLowerInvariant(),
@@ -61,6 +75,8 @@ internal static class NameKinds
     /// <summary>Whether the names are the same in every build; those of a catalogue are not.</summary>
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
-        kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors;
+        kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
+            or NameKind.ImageRange
+            or NameKind.AuditorErrors or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
+            or NameKind.Normalization or NameKind.Layout;
 }
