@@ -133,7 +133,7 @@ public static class RoomRules
             "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
             "Labelling", "Measurements", "Policies", "Cli.Timestamps",
         ],
-        ["Cli.Timestamps"] = [],
+        ["Cli.Timestamps"] = ["Attestation"],
         ["Cli.Comparing"] =
         [
             "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"
