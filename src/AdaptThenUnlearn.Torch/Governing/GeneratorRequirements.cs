@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -85,11 +86,15 @@ public static class GeneratorRequirements
         throw new PolicyMismatchException(
             "$.unlearning.accumulate",
             generator.MakesImagesApart && discriminator.ComparedImages is { } together
-                ? FormattableString.Invariant($"is {parts}, but the discriminator compares {together} images with one another, ")
-                    + FormattableString.Invariant($"so each part of 'batchSize' ({images}) needs a multiple of {together} images; ")
-                    + "use a smaller number, or a larger batchSize"
-                : FormattableString.Invariant($"is {parts}, but these networks may compare all images of a batch with one ")
-                    + "another (batch normalisation, or a TorchScript program), so that parts would train otherwise; leave it at 1");
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {parts}, but the discriminator compares {together} images with one another, so each part of "
+                        + $"'batchSize' ({images}) needs a multiple of {together} images; use a smaller number, or a larger "
+                        + $"batchSize")
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {parts}, but these networks may compare all images of a batch with one another (batch normalisation, "
+                        + $"or a TorchScript program), so that parts would train otherwise; leave it at 1"));
     }
 
     private static void RequireMirroredDiscriminator(LoadedGenerator original)

@@ -32,12 +32,13 @@ public sealed record PolicyLock(
     public const string FileEnding = ".lock.json";
 
     /// <summary>
-    /// Where a policy's lock lies: beside the policy. An ending other than <c>.json</c> stays in the name, so that <c>a.json</c> and
-    /// <c>a.jsonc</c> have a lock each.
+    /// Where a policy's lock lies: beside the policy. An ending other than <c>.json</c> stays in the name, so that <c>a.json</c>
+    /// and <c>a.jsonc</c> have a lock each.
     /// </summary>
     /// <param name="policyFile">Path of the policy.</param>
     public static string PathFor(string policyFile) =>
-        (policyFile.EndsWith(".json", StringComparison.Ordinal) ? Path.ChangeExtension(policyFile, null) : policyFile) + FileEnding;
+        (policyFile.EndsWith(".json", StringComparison.Ordinal) ? Path.ChangeExtension(policyFile, null) : policyFile)
+        + FileEnding;
 
     /// <summary>The time-stamp token; null without one.</summary>
     /// <returns>DER.</returns>

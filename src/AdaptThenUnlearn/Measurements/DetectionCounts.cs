@@ -31,7 +31,7 @@ public sealed record DetectionCounts(
     [JsonIgnore]
     public double MissedUpperBound => With == 0 ? 1 : ClopperPearson.UpperBound(Missed, With, (1 + Confidence) / 2);
 
-    /// <summary>The counts that a rate is corrected by; null for none. It is corrected only where an image shows the class.</summary>
+    /// <summary>The counts that a rate is corrected by; null for none, and where no known image shows the class.</summary>
     /// <param name="known">What is known of the auditor; null for nothing.</param>
     /// <param name="corrects">Whether the policy corrects.</param>
     public static DetectionCounts? ThatCorrect(DetectionCounts? known, bool corrects) =>

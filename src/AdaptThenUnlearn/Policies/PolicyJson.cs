@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -11,6 +10,5 @@ internal static class PolicyJson
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(PolicyJsonTypes.Default, new DefaultJsonTypeInfoResolver()),
     };
 }

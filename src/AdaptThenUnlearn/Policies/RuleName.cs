@@ -70,7 +70,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
 
-    internal sealed class RuleNameJson : JsonConverter<RuleName>
+    private sealed class RuleNameJson : JsonConverter<RuleName>
     {
         public override RuleName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType is JsonTokenType.String

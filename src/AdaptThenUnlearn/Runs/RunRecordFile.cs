@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.Json.Serialization.Metadata;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
@@ -20,7 +19,6 @@ public static class RunRecordFile
         WriteIndented = true,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-        TypeInfoResolver = JsonTypeInfoResolver.Combine(RunRecordTypes.Default, new DefaultJsonTypeInfoResolver()),
     };
 
     /// <summary>The record as JSON.</summary>
