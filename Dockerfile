@@ -13,7 +13,7 @@ ARG REVISION=
 ARG REPOSITORY_URL=
 ARG BACKEND=cpu
 
-# Compiled for this platform beforehand (ReadyToRun), `atu policy check` starts in a third of the time.
+# Compiled for this platform beforehand (ReadyToRun), short commands start in less time: docs/cost.md.
 RUN dotnet publish src/AdaptThenUnlearn.Cli --configuration Release --output /app \
     --runtime linux-x64 --no-self-contained -p:PublishReadyToRun=true \
     -p:TorchBackend="$BACKEND" -p:SourceRevisionId="$REVISION" -p:RepositoryUrl="$REPOSITORY_URL"

@@ -4,6 +4,12 @@ using AdaptThenUnlearn.Torch.Backend;
 using BenchmarkDotNet.Running;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["start", ..])
+{
+    StartTimes.Run(program: args.ElementAtOrDefault(1), record: args.ElementAtOrDefault(2));
+    return;
+}
+
 TorchBackend.Load();
 if (BusyMachine.Run(args))
     return;

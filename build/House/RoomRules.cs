@@ -61,7 +61,7 @@ public static class RoomRules
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Randomness", "Torch.Threading", "Measurements", "Policies", "Labelling",
         ],
-        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading"],
+        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading", "Torch.Backend"],
         ["Torch.Adaptation"] =
         [
             "Torch.Training", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
@@ -133,7 +133,7 @@ public static class RoomRules
             "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
             "Labelling", "Measurements", "Policies", "Cli.Timestamps",
         ],
-        ["Cli.Timestamps"] = [],
+        ["Cli.Timestamps"] = ["Attestation"],
         ["Cli.Comparing"] =
         [
             "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"

@@ -78,6 +78,7 @@ public sealed class ThreadTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData(false, "govern", "--help")]
     [InlineData(false, "policy", "schema")]
     [InlineData(false, "verify", "RECORD")]
+    [InlineData(false, "policy", "check", "POLICY")]
     [InlineData(false, "report", "RECORD", "--format", "markdown")]
     [InlineData(true, "inspect", "GENERATOR")]
     public void Commands_WithoutTensors_StartWithoutLibtorch(bool loads, params string[] command)
@@ -91,6 +92,7 @@ public sealed class ThreadTests(SmallHouse house) : IClassFixture<SmallHouse>
             .. command.Select(word => word switch
             {
                 "RECORD" => Path.Combine(house.At("out"), "unlinked", "run.json"),
+                "POLICY" => policy,
                 "GENERATOR" => house.At("generator.safetensors"),
                 _ => word,
             }),

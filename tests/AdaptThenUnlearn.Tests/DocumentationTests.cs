@@ -38,6 +38,9 @@ public sealed partial class DocumentationTests
         Assert.Matches(
             FormattableString.Invariant($@"(?m)^\| `candidateMargin` \| .* \| `{UnlearningOptions.DefaultCandidateMargin}` \|$"),
             page);
+        Assert.Matches($@"(?m)^\| `precision` \| .* \| `{UnlearningOptions.SinglePrecision}` \|$", page);
+        Assert.Matches(
+            FormattableString.Invariant($@"(?m)^\| `accumulate` \| .* \| `{UnlearningOptions.DefaultAccumulate}` \|$"), page);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
@@ -167,6 +168,24 @@ public sealed class CudaTests : IDisposable
     }
 
     [Fact]
+    public void Step_InTf32_AllowsItWithinTheStepAlone()
+    {
+        var device = Device();
+        using var networks = On(device, Small.Gan());
+        using var images = Small.Images();
+        var settings = Small.Options.TrainingSettings(0.002) with { AllowTf32 = true };
+        using var trainer =
+            new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "tf32"));
+        var seen = new PrecisionObserver();
+
+        trainer.Step(1, images, observer: seen);
+
+        Assert.Equal([true], seen.Allowed.Distinct());
+        Assert.False(backends.cuda.matmul.allow_tf32);
+        Assert.False(backends.cudnn.allow_tf32);
+    }
+
+    [Fact]
     public void FeaturePass_Classifier_SeesTheSame()
     {
         var device = Device();
@@ -255,4 +274,11 @@ public sealed class CudaTests : IDisposable
     }
 
     private string At(string name) => Path.Combine(_folder, name);
+
+    private sealed class PrecisionObserver : IImageObserver
+    {
+        public List<bool> Allowed { get; } = [];
+
+        public void Observe(Tensor images) => Allowed.Add(backends.cuda.matmul.allow_tf32 && backends.cudnn.allow_tf32);
+    }
 }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -33,6 +34,7 @@ public static class PolicyCommands
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
+            TorchBackend.PostponeLoading();
             var read = PolicyArguments.Find(parsed.GetRequiredValue(policies), terminal).RequireFiles()
                 .Select(file => PolicyFile.Read(file, parsed.GetValue(set) ?? [], terminal)).ToList();
             var isEffective = parsed.GetValue(effective);

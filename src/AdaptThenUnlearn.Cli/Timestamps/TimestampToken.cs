@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.Pkcs;
 using System.Security.Cryptography.X509Certificates;
+using AdaptThenUnlearn.Attestation;
 
 namespace AdaptThenUnlearn.Cli.Timestamps;
 
@@ -73,14 +74,7 @@ public sealed record TimestampToken(DateTimeOffset Time, string Signer, bool IsT
     private static bool IsIssuedUnder(
         X509Certificate2Collection authorities, X509Certificate2 signer, X509Certificate2Collection others, DateTimeOffset time)
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
-        chain.ChainPolicy.ExtraStore.AddRange(others);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.VerificationTime = time.UtcDateTime;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(TimeStamping));
+        using var chain = OfflineChain.Create(authorities, others, time, TimeStamping);
         return chain.Build(signer);
     }
 }

@@ -17,5 +17,9 @@ public static class TrainingOptions
         options.Adversarial.PathLengthWeight,
         options.Adversarial.PathLengthEvery,
         options.Adversarial.StyleMixing,
-        options.EmaHalfLife);
+        options.EmaHalfLife)
+    {
+        Accumulate = options.AccumulateOrDefault,
+        AllowTf32 = options.PrecisionOrDefault == UnlearningOptions.Tf32,
+    };
 }

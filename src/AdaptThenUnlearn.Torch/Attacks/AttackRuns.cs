@@ -116,7 +116,7 @@ public sealed class AttackRuns(
             classifiers.Auditor(feature),
             budget,
             new RandomStreams(policy.Evaluation.Seed, $"attack {attack.Name}"),
-            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate),
+            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate) with { Accumulate = 1, AllowTf32 = false },
             device,
             policy.Evaluation.IsRaw,
             (done, all) => progress.Report(new StageProgress(stage, done, all, Losses: null)))

@@ -25,6 +25,7 @@ public static class TorchBackend
     private const string Wrapper = "LibTorchSharp";
     private static readonly Lock _gate = new();
     private static bool _loaded;
+    private static volatile bool _isPostponed;
     private static string? _problem;
 
     /// <summary>Whether libtorch could be loaded. Where not, <see cref="Problem"/> says why.</summary>
@@ -52,12 +53,28 @@ public static class TorchBackend
             throw new TorchBackendException(_problem!);
     }
 
+    /// <summary>
+    /// For a program that computes with no tensor, though it reads what files say of theirs: from now on only <see cref="Load"/>
+    /// loads libtorch, or the first operator, no longer the first use of a type of TorchSharp.
+    /// </summary>
+    /// <remarks>
+    /// Loading and checking libtorch takes longer than what such a program does. An operator that is called nevertheless is still
+    /// preceded by the check, but TorchSharp's own search may not find libtorch: call <see cref="Load"/> before one.
+    /// </remarks>
+    public static void PostponeLoading() => _isPostponed = true;
+
     /// <summary>Makes CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
     /// <remarks>
     /// NVIDIA's GPUs otherwise use TF32, with 10 bits of mantissa. It is faster, but gives results that differ more from those of
     /// other devices. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
     /// </remarks>
     public static void KeepFloat32() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
+
+    /// <summary>
+    /// Lets CUDA compute in TF32, in the whole process, until the result is disposed; then it computes as before. For training
+    /// alone.
+    /// </summary>
+    internal static IDisposable AllowTf32() => new Tf32Scope();
 
     /// <summary>Chooses the device that a command line asked for; CUDA then computes in float32.</summary>
     /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</param>
@@ -104,8 +121,19 @@ public static class TorchBackend
 
     private static void LoadBefore(Assembly assembly)
     {
-        if (assembly.GetName().Name == TorchSharp)
+        if (assembly.GetName().Name != TorchSharp)
+            return;
+        if (_isPostponed)
+            NativeLibrary.SetDllImportResolver(assembly, (_, _, _) => LoadForOperator());
+        else
             TryLoad();
+    }
+
+    // Zero leaves the library to the usual search, which finds it by its SONAME once it is loaded.
+    private static nint LoadForOperator()
+    {
+        Load();
+        return 0;
     }
 
     private static bool TryLoad()
@@ -255,4 +283,14 @@ public static class TorchBackend
         OperatingSystem.IsWindows() ? library + ".dll"
         : OperatingSystem.IsMacOS() ? $"lib{library}.dylib"
         : $"lib{library}.so";
+
+    private sealed class Tf32Scope : IDisposable
+    {
+        private readonly (bool Convolutions, bool Products) _before =
+            (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32);
+
+        public Tf32Scope() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (true, true);
+
+        public void Dispose() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = _before;
+    }
 }

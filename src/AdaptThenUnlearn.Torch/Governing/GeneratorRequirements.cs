@@ -1,8 +1,10 @@
+using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
+using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -49,6 +51,10 @@ public static class GeneratorRequirements
                 "$.unlearning.adversarial.pathLengthWeight",
                 $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
+        // Refuse to cut batches whose images the networks compare with one another.
+        if (original.Discriminator is { } discriminator)
+            RequireParts(options, original.Generator, discriminator);
+
         // Refuse a generator without a discriminator where none can be built for its layers.
         if (original.Discriminator is null && original.Generator is SequentialGenerator)
             RequireMirroredDiscriminator(original);
@@ -65,6 +71,31 @@ public static class GeneratorRequirements
     /// <param name="original">A TorchScript program's architecture is known to its file alone, so it has no factory.</param>
     internal static IGanFactory? FactoryFor(LoadedGenerator original) =>
         GeneratorArchitectures.Find(original.Architecture)?.GetFactory(original.Generator, original.Discriminator);
+
+    /// <summary>Refuses to cut batches into parts where the networks would train otherwise than with whole ones.</summary>
+    /// <param name="options">From the policy.</param>
+    /// <param name="generator">As it is trained.</param>
+    /// <param name="discriminator">The generator's own, or the one that was made for it.</param>
+    /// <exception cref="PolicyMismatchException">The networks compare images of different parts with one another.</exception>
+    public static void RequireParts(UnlearningOptions options, ImageGenerator generator, ImageDiscriminator discriminator)
+    {
+        var (images, parts) = (options.BatchSize, options.AccumulateOrDefault);
+        if (TrainedPart.AllowsParts(generator, discriminator, images, parts))
+            return;
+
+        throw new PolicyMismatchException(
+            "$.unlearning.accumulate",
+            generator.MakesImagesApart && discriminator.ComparedImages is { } together
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {parts}, but the discriminator compares {together} images with one another, so each part of "
+                        + $"'batchSize' ({images}) needs a multiple of {together} images; use a smaller number, or a larger "
+                        + $"batchSize")
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {parts}, but these networks may compare all images of a batch with one another (batch normalisation, "
+                        + $"or a TorchScript program), so that parts would train otherwise; leave it at 1"));
+    }
 
     private static void RequireMirroredDiscriminator(LoadedGenerator original)
     {

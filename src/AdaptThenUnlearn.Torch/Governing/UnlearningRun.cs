@@ -180,6 +180,8 @@ public sealed class UnlearningRun(
         // Make a discriminator where the checkpoint has none.
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? MakeDiscriminator(original, method, journal, cancel) : null;
+        if (added is not null)
+            GeneratorRequirements.RequireParts(options, original.Generator, added);
 
         // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);

@@ -63,7 +63,7 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
 
     /// <summary>The errors of a feature's auditor that its rate is corrected for; null for none.</summary>
     public DetectionCounts? CountedErrors(UndesiredFeature feature) =>
-        policy.Evaluation.CorrectsErrors && Detection(feature) is { With: > 0 } known ? known : null;
+        DetectionCounts.ThatCorrect(Detection(feature), policy.Evaluation.CorrectsErrors);
 
     private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {

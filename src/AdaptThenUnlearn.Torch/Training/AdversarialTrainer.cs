@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Threading;
@@ -22,7 +23,18 @@ public sealed record TrainingSettings(
     double PathLengthWeight,
     int PathLengthEvery,
     double StyleMixing,
-    double EmaHalfLife);
+    double EmaHalfLife)
+{
+    // Not public, so that they are not in the text of these settings, which digests of attacks are made of.
+
+    /// <summary>
+    /// Into how many parts each batch is cut, one after another, to save memory; at least 1. Gradients of the parts are added.
+    /// </summary>
+    internal int Accumulate { get; init; } = 1;
+
+    /// <summary>Whether a GPU may train in TF32; a CPU always trains in float32.</summary>
+    internal bool AllowTf32 { get; init; }
+}
 
 /// <summary>
 /// A term of the generator's loss that depends on its parameters alone, such as elastic weight consolidation or repulsion.
@@ -93,7 +105,8 @@ public sealed record TrainingStep(int Step, double GeneratorLoss, double Discrim
 /// <para>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>.</para>
 /// <para>On a CPU the batch is cut into as many parts as torch has threads, where the networks allow it. Each part has its own
 /// thread, and networks whose parameters are views of the same values. Gradients of the parts are added in their order, so the
-/// same number of threads gives the same bits.</para>
+/// same number of threads gives the same bits. <see cref="TrainingSettings.Accumulate"/> cuts it further, into parts that follow
+/// one another.</para>
 /// </remarks>
 public sealed class AdversarialTrainer : IDisposable
 {
@@ -101,6 +114,7 @@ public sealed class AdversarialTrainer : IDisposable
     private readonly Device _device;
     private readonly IReadOnlyList<TrainedPart> _parts;
     private readonly WorkerThreads _workers;
+    private readonly int _turns;   // parts that each thread works on, one after another
     private readonly Adam _generatorAdam;
     private readonly Adam _discriminatorAdam;
     private double _meanPathLength;
@@ -115,6 +129,7 @@ public sealed class AdversarialTrainer : IDisposable
     /// <param name="mayShareBatches">
     /// Whether threads may share each batch; false where a term or an observer may be called by one thread alone.
     /// </param>
+    /// <exception cref="ArgumentException">The networks do not allow to cut the batch as the settings say.</exception>
     public AdversarialTrainer(
         ImageGenerator generator,
         ImageDiscriminator discriminator,
@@ -128,9 +143,14 @@ public sealed class AdversarialTrainer : IDisposable
         var first = new TrainedPart(generator, discriminator);
         (Generator, Discriminator) = (first.GeneratorParameters, first.DiscriminatorParameters);
         _device = Generator.Values.device;
+        _turns = settings.Accumulate;
+        if (!first.AllowsParts(settings.BatchSize, _turns))
+            throw new ArgumentException(
+                FormattableString.Invariant($"a batch of {settings.BatchSize} images cannot be cut into {_turns} parts"),
+                nameof(settings));
         _workers = new WorkerThreads(
             mayShareBatches && _device.type == TorchSharp.DeviceType.CPU
-                ? first.MostParts(settings.BatchSize, get_num_threads())
+                ? first.MostParts(settings.BatchSize / _turns, get_num_threads())
                 : 1);
         _parts = [first, .. Enumerable.Range(1, _workers.Count - 1).Select(_ => first.Share())];
         _generatorAdam = new Adam(Generator, settings.LearningRate, settings.PathLengthWeight > 0 ? settings.PathLengthEvery : 0);
@@ -149,6 +169,9 @@ public sealed class AdversarialTrainer : IDisposable
 
     /// <summary>The moving average of the generator's parameters, <c>[P]</c>: what is measured and saved.</summary>
     public Tensor EmaWeights { get; }
+
+    // Into how many parts a batch is cut.
+    private int PartCount => _parts.Count * _turns;
 
     /// <summary>The state that another process needs to continue from here, by name.</summary>
     /// <param name="counters">Numbers that are not tensors, by name.</param>
@@ -202,8 +225,10 @@ public sealed class AdversarialTrainer : IDisposable
         ExtraFakes? extraFakes = null,
         IImageObserver? observer = null)
     {
+        using var precision =
+            Settings.AllowTf32 && _device.type == TorchSharp.DeviceType.CUDA ? TorchBackend.AllowTf32() : null;
         using var scope = NewDisposeScope();   // frees every tensor of this step together
-        var terms = new ImageTerms(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), _parts.Count);
+        var terms = new ImageTerms(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), PartCount);
         var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, terms, observer, learningRateFactor);
         var (generatorLoss, weightLoss, imageLoss) =
             UpdateGenerator(scope, step, weightTerms ?? [], terms, observer, learningRateFactor);
@@ -221,16 +246,16 @@ public sealed class AdversarialTrainer : IDisposable
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
         var extraImages = extraFakes is null ? null : DrawExtraFakes(extraFakes, step);
-        var extraParts = extraImages is null ? 0 : _parts[0].MostParts((int)extraImages.shape[0], _parts.Count);
+        var extraParts = extraImages is null ? 0 : _parts[0].MostParts((int)extraImages.shape[0], PartCount);
         var losses = OnEachPart(generator: false, (part, number) =>
         {
             Tensor fakes;
             using (no_grad())
-                fakes = draw.Part(number, _parts.Count).Images(part.Generator);
+                fakes = draw.Part(number, PartCount).Images(part.Generator);
             observer?.Observe(fakes);
             terms.FindTargets(number);   // of the generator's update: other threads would wait for it there
             IReadOnlyList<Tensor> sets = [
-                realImages.Part(number, _parts.Count),
+                realImages.Part(number, PartCount),
                 fakes,
                 .. number < extraParts ? [extraImages!.Part(number, extraParts)] : (Tensor[])[],
             ];
@@ -249,7 +274,7 @@ public sealed class AdversarialTrainer : IDisposable
         {
             OnEachPart(generator: false, (part, number) =>
             {
-                var penalty = Losses.R1(part.Discriminator, realImages.Part(number, _parts.Count));
+                var penalty = Losses.R1(part.Discriminator, realImages.Part(number, PartCount));
                 ShareOf(penalty * (Settings.R1Weight / 2 * Settings.R1Every)).backward();
                 return 0;
             });
@@ -277,7 +302,7 @@ public sealed class AdversarialTrainer : IDisposable
         terms.SumWeights(scope);
         var losses = OnEachPart(generator: true, (part, number) =>
         {
-            var images = terms.Draw.Part(number, _parts.Count).Images(part.Generator);
+            var images = terms.Draw.Part(number, PartCount).Images(part.Generator);
             observer?.Observe(images.detach());
             var adversarial = Losses.Generator(part.Discriminator.Score(images));
             var onImages = terms.Losses(number, images);
@@ -314,11 +339,19 @@ public sealed class AdversarialTrainer : IDisposable
     // Computes gradients of one network on every part of the batch, and adds them up in the first part's.
     private IReadOnlyList<T> OnEachPart<T>(bool generator, Func<TrainedPart, int, T> work)
     {
-        var results = _workers.Run(number =>
+        var results = _workers.Run(thread =>
         {
             using var scope = NewDisposeScope();
-            _parts[number].Train(generator);
-            return work(_parts[number], number);
+            var part = _parts[thread];
+            part.Train(generator);
+            var ofThread = new T[_turns];
+            for (var turn = 0; turn < _turns; turn++)
+            {
+                using var eachTurn = NewDisposeScope();   // frees a part's graph before the next one's is built
+                ofThread[turn] = work(part, thread * _turns + turn);
+            }
+
+            return ofThread;
         });
         using var _ = no_grad();
         foreach (var part in _parts.Skip(1))
@@ -326,7 +359,7 @@ public sealed class AdversarialTrainer : IDisposable
                 Generator.Gradients.add_(part.GeneratorParameters.Gradients);
             else
                 Discriminator.Gradients.add_(part.DiscriminatorParameters.Gradients);
-        return results;
+        return [.. results.SelectMany(ofThread => ofThread)];
     }
 
     // One thread scores the sets one by one: in one pass the sums have other roundings than those of the published tables.
@@ -334,7 +367,7 @@ public sealed class AdversarialTrainer : IDisposable
         _parts.Count == 1 ? [.. sets.Select(discriminator.Score)] : discriminator.ScoreSets(sets);
 
     // The mean over the batch is the mean over its parts, which have the same size.
-    private Tensor ShareOf(Tensor mean) => _parts.Count == 1 ? mean : mean / _parts.Count;
+    private Tensor ShareOf(Tensor mean) => PartCount == 1 ? mean : mean / PartCount;
 
     private LatentDraw Draw(string purpose, int step, int images)
     {

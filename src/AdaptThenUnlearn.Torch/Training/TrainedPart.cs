@@ -52,10 +52,21 @@ internal sealed class TrainedPart : IDisposable
     /// <param name="images">Images of the batch.</param>
     /// <param name="most">The most parts that are wanted, at least 1.</param>
     /// <returns>The largest number that the networks allow, 1 to <paramref name="most"/>.</returns>
-    public int MostParts(int images, int most) =>
-        Generator.MakesImagesApart && Discriminator.ComparedImages is { } together
-            ? Enumerable.Range(1, most).Last(parts => parts == 1 || images % (parts * together) == 0)
-            : 1;
+    public int MostParts(int images, int most) => Enumerable.Range(1, most).Last(parts => AllowsParts(images, parts));
+
+    /// <summary>
+    /// Whether a batch can be cut into a number of parts: images must be made, and scored, without the images of other parts.
+    /// </summary>
+    /// <param name="images">Images of the batch.</param>
+    /// <param name="parts">At least 1; a whole batch is always allowed.</param>
+    public bool AllowsParts(int images, int parts) => AllowsParts(Generator, Discriminator, images, parts);
+
+    /// <inheritdoc cref="AllowsParts(int, int)"/>
+    public static bool AllowsParts(ImageGenerator generator, ImageDiscriminator discriminator, int images, int parts) =>
+        parts == 1
+        || (generator.MakesImagesApart
+            && discriminator.ComparedImages is { } together
+            && images % (parts * together) == 0);
 
     /// <summary>Chooses which of the two networks the next update trains, and forgets its former gradients.</summary>
     public void Train(bool generator)

@@ -44,7 +44,7 @@ public sealed class CertificateTrust : IDisposable
     public SigningKey? FindSigner(IReadOnlyList<byte[]> chain, DateTimeOffset now, out string? problem)
     {
         X509Certificate2Collection certificates = [];
-        using var built = new X509Chain();
+        X509Chain? built = null;
         try
         {
             foreach (var der in chain)
@@ -55,7 +55,8 @@ public sealed class CertificateTrust : IDisposable
                 return null;
             }
 
-            problem = Check(built, certificates, now);
+            built = OfflineChain.Create(_trusted, certificates, now, CodeSigning);
+            problem = Check(built, certificates);
             var key = problem is null ? SigningKey.FromCertificate(certificates[0]) : null;
             if (problem is null && key is null)
                 problem = "is signed by a certificate whose key is not ECDSA on P-256, P-384 or P-521";
@@ -68,8 +69,9 @@ public sealed class CertificateTrust : IDisposable
         }
         finally
         {
-            foreach (var certificate in certificates.Concat(built.ChainElements.Select(element => element.Certificate)))
+            foreach (var certificate in certificates.Concat(built?.ChainElements.Select(element => element.Certificate) ?? []))
                 certificate.Dispose();
+            built?.Dispose();
         }
     }
 
@@ -80,16 +82,8 @@ public sealed class CertificateTrust : IDisposable
             certificate.Dispose();
     }
 
-    private string? Check(X509Chain built, X509Certificate2Collection chain, DateTimeOffset now)
+    private string? Check(X509Chain built, X509Certificate2Collection chain)
     {
-        built.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        built.ChainPolicy.CustomTrustStore.AddRange(_trusted);
-        built.ChainPolicy.ExtraStore.AddRange(chain);
-        built.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        built.ChainPolicy.DisableCertificateDownloads = true;
-        built.ChainPolicy.VerificationTime = now.UtcDateTime;
-        built.ChainPolicy.ApplicationPolicy.Add(new Oid(CodeSigning));
-
         // Its end is checked below: .NET would ask for a root, and a trusted certificate need not be one.
         built.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
         if (!built.Build(chain[0]))

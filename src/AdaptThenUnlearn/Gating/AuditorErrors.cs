@@ -44,7 +44,7 @@ internal sealed record AuditorErrors(
                 new(
                     null, ErrorCorrection.Uncorrected,
                     $"; not corrected for the auditor's errors on known images: {known.Words}"),
-            (_, { With: > 0 } known) when evaluation.CorrectsErrors =>
+            _ when DetectionCounts.ThatCorrect(reading.Detection, evaluation.CorrectsErrors) is { } known =>
                 new(known, ErrorCorrection.Corrected, $"; corrected for the auditor's errors on known images: {known.Words}"),
             (EvaluationOptions.CorrectErrors, _) => new(
                 null, null, "",

@@ -28,12 +28,17 @@ public sealed record PolicyLock(
     /// <summary>Of the locks that this version reads and writes.</summary>
     public const int CurrentSchemaVersion = 1;
 
-    /// <summary>What the file's name ends with, in place of the policy's ending.</summary>
+    /// <summary>What the file's name ends with, in place of the policy's ending <c>.json</c>.</summary>
     public const string FileEnding = ".lock.json";
 
-    /// <summary>Where a policy's lock lies: beside the policy.</summary>
+    /// <summary>
+    /// Where a policy's lock lies: beside the policy. An ending other than <c>.json</c> stays in the name, so that <c>a.json</c>
+    /// and <c>a.jsonc</c> have a lock each.
+    /// </summary>
     /// <param name="policyFile">Path of the policy.</param>
-    public static string PathFor(string policyFile) => Path.ChangeExtension(policyFile, null) + FileEnding;
+    public static string PathFor(string policyFile) =>
+        (policyFile.EndsWith(".json", StringComparison.Ordinal) ? Path.ChangeExtension(policyFile, null) : policyFile)
+        + FileEnding;
 
     /// <summary>The time-stamp token; null without one.</summary>
     /// <returns>DER.</returns>

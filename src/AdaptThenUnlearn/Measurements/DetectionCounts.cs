@@ -31,6 +31,12 @@ public sealed record DetectionCounts(
     [JsonIgnore]
     public double MissedUpperBound => With == 0 ? 1 : ClopperPearson.UpperBound(Missed, With, (1 + Confidence) / 2);
 
+    /// <summary>The counts that a rate is corrected by; null for none, and where no known image shows the class.</summary>
+    /// <param name="known">What is known of the auditor; null for nothing.</param>
+    /// <param name="corrects">Whether the policy corrects.</param>
+    public static DetectionCounts? ThatCorrect(DetectionCounts? known, bool corrects) =>
+        corrects && known is { With: > 0 } ? known : null;
+
     /// <summary>Whether the counts can be.</summary>
     [JsonIgnore]
     public bool ArePossible =>

@@ -7,6 +7,7 @@ internal enum NameKind
     Preset,
     RepulsionLoss,
     Distance,
+    Precision,
     CheckpointFormat,
     ClassifierArchitecture,
     ClassifierOutputs,
@@ -38,6 +39,7 @@ internal static class NameKinds
         NameKind.Preset => UnlearningPresets.Names,
         NameKind.RepulsionLoss => vocabulary.Repulsions,
         NameKind.Distance => _distances,
+        NameKind.Precision => UnlearningOptions.PrecisionNames,
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
         NameKind.ClassifierArchitecture => vocabulary.ClassifierArchitectures,
         NameKind.ClassifierOutputs => OutputKinds.All,
@@ -76,7 +78,8 @@ internal static class NameKinds
     /// <summary>Whether the names are the same in every build; those of a catalogue are not.</summary>
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
-        kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
+        kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
+            or NameKind.ImageRange
             or NameKind.AuditorErrors or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
             or NameKind.Normalization or NameKind.Layout;
 }

@@ -53,6 +53,14 @@ namespace AdaptThenUnlearn.Policies;
 /// How a discriminator is made if neither the generator's checkpoint nor 'generator.discriminator' has one. 400 steps when
 /// absent.
 /// </param>
+/// <param name="Precision">
+/// In which numbers a GPU trains: <c>float32</c>, or <c>tf32</c>, which is faster and has 10 bits of mantissa in convolutions and
+/// matrix products. Measuring and judging are always in float32, and so is everything on a CPU.
+/// </param>
+/// <param name="Accumulate">
+/// Into how many parts, one after another, each batch is cut so that training takes less memory; at least 1, a divisor of
+/// <paramref name="BatchSize"/>. The gradients of the parts are added.
+/// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -85,7 +93,13 @@ public sealed record UnlearningOptions(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     double? CandidateMargin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
+    DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null,
+    [KnownName(NameKind.Precision), AbsentMeans(UnlearningOptions.SinglePrecision)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Precision = null,
+    [Within(1), AbsentMeans(UnlearningOptions.DefaultAccumulate)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? Accumulate = null)
 {
     /// <summary>The value of <see cref="MinimumClean"/> if the policy does not give it.</summary>
     public const double DefaultMinimumClean = 0.8;
@@ -101,6 +115,26 @@ public sealed record UnlearningOptions(
     [JsonIgnore]
     public double CandidateMarginOrDefault => CandidateMargin ?? DefaultCandidateMargin;
 
+    /// <summary>Single precision, the value of <see cref="Precision"/> if the policy does not give it.</summary>
+    public const string SinglePrecision = "float32";
+
+    /// <summary>NVIDIA's TF32 in training, on GPUs that have it.</summary>
+    public const string Tf32 = "tf32";
+
+    /// <summary>The values of <see cref="Precision"/>.</summary>
+    internal static IReadOnlyList<string> PrecisionNames { get; } = [SinglePrecision, Tf32];
+
+    /// <summary>In which numbers a GPU trains: as the policy says, or the default.</summary>
+    [JsonIgnore]
+    public string PrecisionOrDefault => Precision ?? SinglePrecision;
+
+    /// <summary>The value of <see cref="Accumulate"/> if the policy does not give it.</summary>
+    public const int DefaultAccumulate = 1;
+
+    /// <summary>Into how many parts a batch is cut: the policy's number, or the default.</summary>
+    [JsonIgnore]
+    public int AccumulateOrDefault => Accumulate ?? DefaultAccumulate;
+
     /// <summary>How a missing discriminator is made: as the policy says, or by default.</summary>
     [JsonIgnore]
     public DiscriminatorWarmUpOptions WarmUp => DiscriminatorWarmUp ?? DiscriminatorWarmUpOptions.Default;
@@ -114,6 +148,9 @@ public sealed record UnlearningOptions(
             RecoverySteps <= Steps, $"must be at most 'steps' ({Steps}), but is {RecoverySteps}", at["steps"]),
         .. at["batchSize"].Must(
             BatchSize < 4 || BatchSize % 4 == 0, $"must be a multiple of 4, or 2 or 3, but is {BatchSize}"),
+        .. at["accumulate"].Must(
+            AccumulateOrDefault < 1 || BatchSize % AccumulateOrDefault == 0,
+            $"must divide 'batchSize' ({BatchSize}), but is {AccumulateOrDefault}", at["batchSize"]),
         .. at["negativesAsFakes"]["batchSize"].Must(
             NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0,
             $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),

@@ -73,7 +73,7 @@ public sealed class PolicyLockTextTests
 
     [Theory]
     [InlineData("policies/a.json", "policies/a.lock.json")]
-    [InlineData("a.jsonc", "a.lock.json")]
+    [InlineData("a.jsonc", "a.jsonc.lock.json")]
     [InlineData("a.b.json", "a.b.lock.json")]
     public void PathFor_Policy_LiesBesideIt(string policy, string expected) =>
         Assert.Equal(expected, PolicyLock.PathFor(policy));

@@ -14,6 +14,8 @@ public sealed class LaterSettingsTests
     [Theory]
     [InlineData("minimumClean", "0.5", "1.5")]
     [InlineData("candidateMargin", "0.25", "0")]
+    [InlineData("accumulate", "2", "0")]
+    [InlineData("precision", "\"tf32\"", "\"bf16\"")]
     public void Read_KnobThatMayBeLeftOut_IsInTheDigestOnlyWhereThePolicySaysIt(string name, string value, string impossible)
     {
         var (without, with) = (Read(Full), Read(Full, $"unlearning.{name}={value}"));
@@ -36,6 +38,23 @@ public sealed class LaterSettingsTests
             (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin),
             (without.MinimumCleanOrDefault, without.CandidateMarginOrDefault));
         Assert.Equal((0.5, 0.25), (with.MinimumCleanOrDefault, with.CandidateMarginOrDefault));
+    }
+
+    [Fact]
+    public void Read_PartsThatDoNotDivideTheBatch_SaysWhatTheyMustDivide()
+    {
+        var error = Assert.Single(Read(Smallest, "unlearning.batchSize=16", "unlearning.accumulate=3").Errors);
+
+        Assert.Equal(("$.unlearning.accumulate", "must divide 'batchSize' (16), but is 3"), (error.Path, error.Message));
+        Assert.Empty(Read(Smallest, "unlearning.batchSize=16", "unlearning.accumulate=4").Errors);
+    }
+
+    [Fact]
+    public void Read_TrainingSwitchesLeftOut_AreThoseOfBefore()
+    {
+        var without = Read(Full).Policy!.Unlearning;
+
+        Assert.Equal((UnlearningOptions.SinglePrecision, 1), (without.PrecisionOrDefault, without.AccumulateOrDefault));
     }
 
     [Fact]

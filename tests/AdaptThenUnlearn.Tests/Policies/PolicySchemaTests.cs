@@ -98,6 +98,8 @@ public sealed class PolicySchemaTests
         AssertShows(JsonValue.Create(UnlearningOptions.DefaultMinimumClean), Property(_exported, "unlearning", "minimumClean"));
         AssertShows(
             JsonValue.Create(UnlearningOptions.DefaultCandidateMargin), Property(_exported, "unlearning", "candidateMargin"));
+        AssertShows(JsonValue.Create(UnlearningOptions.SinglePrecision), Property(_exported, "unlearning", "precision"));
+        AssertShows(JsonValue.Create(UnlearningOptions.DefaultAccumulate), Property(_exported, "unlearning", "accumulate"));
         Assert.EndsWith(
             FormattableString.Invariant($" {DiscriminatorWarmUpOptions.Default.Steps} steps when absent."),
             (string)Property(_exported, "unlearning", "discriminatorWarmUp")["description"]!, StringComparison.Ordinal);

@@ -57,6 +57,33 @@ public sealed class TorchBackendTests
         Assert.False(TorchSharp.torch.backends.cuda.matmul.allow_tf32);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AllowTf32_UntilDisposed_AllowsItAndThenIsAsBefore(bool before)
+    {
+        var old = (TorchSharp.torch.backends.cudnn.allow_tf32, TorchSharp.torch.backends.cuda.matmul.allow_tf32);
+        try
+        {
+            (TorchSharp.torch.backends.cudnn.allow_tf32, TorchSharp.torch.backends.cuda.matmul.allow_tf32) = (before, before);
+
+            Assert.Throws<InvalidOperationException>((Action)(() =>
+            {
+                using var allowed = TorchBackend.AllowTf32();
+                Assert.True(TorchSharp.torch.backends.cudnn.allow_tf32);
+                Assert.True(TorchSharp.torch.backends.cuda.matmul.allow_tf32);
+                throw new InvalidOperationException("a step that fails");
+            }));
+
+            Assert.Equal(before, TorchSharp.torch.backends.cudnn.allow_tf32);
+            Assert.Equal(before, TorchSharp.torch.backends.cuda.matmul.allow_tf32);
+        }
+        finally
+        {
+            (TorchSharp.torch.backends.cudnn.allow_tf32, TorchSharp.torch.backends.cuda.matmul.allow_tf32) = old;
+        }
+    }
+
     // The flag is the only thing that changes: VER_FLG_WEAK in the one entry that names the version.
     [Fact]
     public void Relax_TorchSharpsOwnLibrary_ChangesOneFlag()

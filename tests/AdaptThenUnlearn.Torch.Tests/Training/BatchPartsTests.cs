@@ -1,4 +1,7 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Governing;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -36,6 +39,91 @@ public sealed class BatchPartsTests : IDisposable
             AssertClose(one.Generator, generator);
             AssertClose(one.Discriminator, discriminator);
         }
+    }
+
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(1, 8)]
+    [InlineData(2, 2)]
+    public void Step_BatchCutIntoPartsThatFollowOneAnother_TrainsAsWhole(int threads, int accumulate)
+    {
+        var whole = Train(threads: 1, _apart);
+
+        var (losses, generator, discriminator) = Train(threads, _apart, accumulate);
+
+        foreach (var (theirs, ours) in whole.Losses.Zip(losses))
+        {
+            Assert.Equal(theirs.DiscriminatorLoss, ours.DiscriminatorLoss, tolerance: 1e-3);
+            Assert.Equal(theirs.GeneratorLoss, ours.GeneratorLoss, tolerance: 1e-3);
+            Assert.Equal(theirs.ImageLoss, ours.ImageLoss, tolerance: 1e-3 * Math.Abs(theirs.ImageLoss));
+        }
+
+        AssertClose(whole.Generator, generator);
+        AssertClose(whole.Discriminator, discriminator);
+    }
+
+    [Fact]
+    public void Step_BatchCutIntoParts_ObservesOnePartAfterAnother()
+    {
+        set_num_threads(1);
+        using var networks = new GanPair(new StyleGan2Generator(_apart), new StyleGan2Discriminator(_apart));
+        using var images = Small.Images();
+        var settings = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, Accumulate = 4, AllowTf32 = true };
+        using var trainer =
+            new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "parts"));
+        var seen = new Observer();
+        TorchBackend.KeepFloat32();
+
+        trainer.Step(1, images, observer: seen);
+
+        Assert.Equal(Enumerable.Repeat(2L, 8), seen.Sizes);   // two updates of four parts each
+        Assert.Equal([false], seen.Tf32.Distinct());          // a CPU trains in float32, whatever is allowed
+    }
+
+    [Fact]
+    public void Trainer_PartsThatWouldCutAGroupOfTheDiscriminator_IsRefused()
+    {
+        using var networks = Small.Gan();
+        var settings = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, Accumulate = 4 };
+
+        var refused = Assert.Throws<ArgumentException>(
+            () => new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "parts")));
+
+        Assert.Contains("8 images cannot be cut into 4 parts", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(8, 2, true)]
+    [InlineData(8, 4, false)]
+    public void RequireParts_OfABatch_AreWholeGroupsOfTheDiscriminator(int images, int parts, bool allowed)
+    {
+        using var networks = Small.Gan();
+        var options = Small.Options with { BatchSize = images, Accumulate = parts };
+
+        var refused = Record.Exception(
+            () => GeneratorRequirements.RequireParts(options, networks.Generator, networks.Discriminator));
+
+        if (allowed)
+        {
+            Assert.Null(refused);
+            return;
+        }
+
+        var mismatch = Assert.IsType<PolicyMismatchException>(refused);
+        Assert.Equal("$.unlearning.accumulate", mismatch.JsonPath);
+        Assert.Contains("compares 4 images with one another", mismatch.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TrainingSettings_SwitchesOfThePolicy_ReachTrainingAndLeaveItsTextAsItWas()
+    {
+        var options = Small.Options with { Accumulate = 2, Precision = "tf32" };
+
+        var (plain, switched) = (Small.Options.TrainingSettings(0.01), options.TrainingSettings(0.01));
+
+        Assert.Equal((1, false), (plain.Accumulate, plain.AllowTf32));
+        Assert.Equal((2, true), (switched.Accumulate, switched.AllowTf32));
+        Assert.Equal(plain.ToString(), switched.ToString());   // digests of attacks are made of it
     }
 
     [Fact]
@@ -116,7 +204,7 @@ public sealed class BatchPartsTests : IDisposable
     }
 
     private static (IReadOnlyList<TrainingStep> Losses, float[] Generator, float[] Discriminator) Train(
-        int threads, StyleGan2Settings settings)
+        int threads, StyleGan2Settings settings, int accumulate = 1)
     {
         set_num_threads(threads);
         manual_seed(3);
@@ -124,7 +212,7 @@ public sealed class BatchPartsTests : IDisposable
         using var original = networks.Copy();
         using var images = Small.Images();
         using var classifier = Small.Classifier();
-        var training = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, R1Every = 2 };
+        var training = Small.Options.TrainingSettings(0.002) with { BatchSize = 8, R1Every = 2, Accumulate = accumulate };
         using var trainer =
             new AdversarialTrainer(networks.Generator, networks.Discriminator, training, new RandomStreams(1, "parts"));
         using var balance = new ClassBalance(images, Small.Annotation(classifier), Small.Options.ClassBalance);
@@ -148,4 +236,18 @@ public sealed class BatchPartsTests : IDisposable
     private static byte[] Bytes(float[] values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray();
 
     public void Dispose() => set_num_threads(_threads);
+
+    // What an observer sees of each part, and what is allowed while it is computed.
+    private sealed class Observer : IImageObserver
+    {
+        public List<long> Sizes { get; } = [];
+
+        public List<bool> Tf32 { get; } = [];
+
+        public void Observe(Tensor images)
+        {
+            Sizes.Add(images.shape[0]);
+            Tf32.Add(backends.cuda.matmul.allow_tf32 || backends.cudnn.allow_tf32);
+        }
+    }
 }
