@@ -58,8 +58,9 @@ public sealed record PublishedRun(
             FindingState.Failed => 0,
             FindingState.NotMeasured => 1,
             FindingState.Waived => 2,
-            FindingState.Passed => 3,
-            _ => 4,
+            FindingState.Warned or FindingState.WarnedNotMeasured => 3,
+            FindingState.Passed => 4,
+            _ => 5,
         }),
     ];
 

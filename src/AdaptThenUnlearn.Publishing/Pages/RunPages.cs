@@ -112,6 +112,7 @@ public static class RunPages
                 "⚠️ The pull request changes the policy; "
                 + "limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
+        notes.AddRange(run.Findings.Where(finding => finding.IsWarning).Select(Warned));
         notes.AddRange(
             run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks())
                 .Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
@@ -125,6 +126,14 @@ public static class RunPages
             var waiver = finding.Waiver!;
             return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. "
                 + $"Waived by {Short(waiver.ApprovedBy, 80)} until {Short(waiver.Expires, 10)}: {Short(waiver.Reason, 300)}";
+        }
+
+        static string Warned(Finding finding)
+        {
+            var (_, observed, judged, limit) = FindingNumbers.Create(finding);
+            var numbers = finding.Judged is null ? "not measured" : $"measured {observed}, judged {judged}";
+            return $"⚠️ **Not met, and only a warning:** {RuleRow.NameOf(finding)}, {numbers}, must be {Escape(limit)}; "
+                + $"{Short(finding.OnlyWarns?.Why ?? "", 80)}.";
         }
 
         static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));

@@ -69,7 +69,7 @@ public sealed class UnlearningRun(
         var before = request.Parts is { } parts
             ? _timer.Time("merging parts", () => Merge(evaluator, original, parts, cancel))
             : Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
-        var violated = Gate.ViolatedFeatures(PolicyFor(original.Sha256), before);
+        var violated = Gate.ViolatedFeatures(PolicyFor(original.Sha256), before, Today());
 
         // Judge the original as it is where nothing is to be unlearned.
         var artifact = new JudgedGenerator(_policy, inputs, folder, original, request.Tool);

@@ -43,6 +43,7 @@ public static class MeasurementSettings
             Waivers = [],
             Report = new ReportOptions([], PublishSamples: false),
             MaxWaiverDays = null,
+            Rules = null,
         },
         PolicyJson.Options);
 

@@ -11,6 +11,7 @@ internal enum NameKind
     ClassifierOutputs,
     ImageRange,
     AuditorErrors,
+    RuleSeverity,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -36,6 +37,7 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
+        NameKind.RuleSeverity => RuleEnforcement.Severities,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -51,6 +53,7 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",
         NameKind.AuditorErrors => "way to treat the auditor's errors",
+        NameKind.RuleSeverity => "severity of a rule",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         _ => kind.ToString().ToLowerInvariant(),
@@ -60,5 +63,5 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors;
+            or NameKind.AuditorErrors or NameKind.RuleSeverity;
 }

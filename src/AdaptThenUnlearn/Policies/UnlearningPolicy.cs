@@ -21,6 +21,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="MaxWaiverDays">
 /// How many days a waiver may last at most, from <c>approvedOn</c> to <c>expires</c>. When absent, any number.
 /// </param>
+/// <param name="Rules">
+/// Rules that only warn, or that begin to stop a release on a day. All others stop it when they are not met.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -37,12 +40,24 @@ public sealed record UnlearningPolicy(
 
     // An absent value is not written, so that older policies keep their digests.
     [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? MaxWaiverDays = null)
+    int? MaxWaiverDays = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
     public IReadOnlyList<RuleName> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
+
+    /// <summary>What makes a rule only warn on a day; null where it stops a release when it is not met.</summary>
+    /// <param name="rule">A rule's name.</param>
+    /// <param name="today">UTC day.</param>
+    public RuleEnforcement? FindLeniency(RuleName rule, DateOnly today) =>
+        FindEnforcement(rule) is { } found && found.OnlyWarns(today) ? found : null;
+
+    // The entry of one class goes before that of all classes.
+    private RuleEnforcement? FindEnforcement(RuleName rule) =>
+        Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
+            ?? (rule is { Limit: RuleLimit.MinShareKept, Subject: not null } ? FindEnforcement(RuleName.MinShareKept()) : null);
 
     /// <summary>
     /// Roles of the files whose programs are run, because the policy says so; none if all files are weights alone.
@@ -88,6 +103,8 @@ public sealed record UnlearningPolicy(
         .. Evaluation.Check(at["evaluation"]),
         .. Unlearning.Check(at["unlearning"]),
         .. Waivers.SelectMany((waiver, index) => waiver.Check(at["waivers"][index], this)),
+        .. Rules?.SelectMany((rule, index) => rule.Check(at["rules"][index], this)) ?? [],
+        .. at["rules"].MustBeDistinct(Rules?.Select(rule => rule.Rule) ?? [], item => item["rule"]),
         .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
     ];
 
@@ -103,6 +120,37 @@ public sealed record UnlearningPolicy(
 
     internal IEnumerable<PolicyFinding> CheckClassifier(JsonPath at, string name) =>
         at.MustBeOneOf(name, [.. Classifiers.Keys], "classifier of this policy", JsonPath.Root["classifiers"]);
+
+    /// <summary>No finding if this policy has the rule, or if nobody knows whether it has a rule of that class.</summary>
+    internal IEnumerable<PolicyFinding> CheckRule(JsonPath at, string rule)
+    {
+        var ofUnlistedClass = Quality is { MinShareKept: not null } quality
+            && quality.KeptClasses(this) is null
+            && RuleName.Parse(rule) is { Limit: RuleLimit.MinShareKept, Subject.Length: > 0 };
+        return ofUnlistedClass
+            ? []
+            : at.MustBeOneOf(
+                rule,
+                [.. RuleNames().Select(name => name.ToString())],
+                "rule of this policy",
+                PathsBehindRuleNames());
+    }
+
+    private JsonPath[] PathsBehindRuleNames()
+    {
+        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
+        return
+        [
+            features,
+            .. Enumerable.Range(0, UndesiredFeatures.Count).SelectMany(index => new[]
+            {
+                features[index]["name"], features[index]["maxRate"], features[index]["minUnlearned"],
+                features[index]["class"], features[index]["annotator"], features[index]["auditor"],
+            }),
+            quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
+            JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["classes"],
+        ];
+    }
 }
 
 /// <summary>The generator under the policy.</summary>
@@ -634,7 +682,7 @@ public sealed record Waiver(
             : null;
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
-        [.. CheckRule(at, policy), .. CheckDays(at, policy.MaxWaiverDays)];
+        [.. policy.CheckRule(at["rule"], Rule), .. CheckDays(at, policy.MaxWaiverDays)];
 
     private IEnumerable<PolicyFinding> CheckDays(JsonPath at, int? most)
     {
@@ -657,36 +705,6 @@ public sealed record Waiver(
 
     private static DateOnly LastDay(DateOnly from, int days) =>
         DateOnly.FromDayNumber(Math.Clamp(from.DayNumber + days, 0, DateOnly.MaxValue.DayNumber));
-
-    private IEnumerable<PolicyFinding> CheckRule(JsonPath at, UnlearningPolicy policy)
-    {
-        var ofUnlistedClass = policy.Quality is { MinShareKept: not null } quality
-            && quality.KeptClasses(policy) is null
-            && RuleName.Parse(Rule) is { Limit: RuleLimit.MinShareKept, Subject.Length: > 0 };
-        return ofUnlistedClass
-            ? []
-            : at["rule"].MustBeOneOf(
-                Rule,
-                [.. policy.RuleNames().Select(name => name.ToString())],
-                "rule of this policy",
-                PathsBehindRuleNames(policy));
-    }
-
-    private static JsonPath[] PathsBehindRuleNames(UnlearningPolicy policy)
-    {
-        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
-        return
-        [
-            features,
-            .. Enumerable.Range(0, policy.UndesiredFeatures.Count).SelectMany(index => new[]
-            {
-                features[index]["name"], features[index]["maxRate"], features[index]["minUnlearned"],
-                features[index]["class"], features[index]["annotator"], features[index]["auditor"],
-            }),
-            quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
-            JsonPath.Root["classifiers"][policy.Quality?.CountingClassifier(policy) ?? ""]["classes"],
-        ];
-    }
 }
 
 /// <summary>Which reports are written.</summary>

@@ -82,12 +82,12 @@ public sealed class Advice
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,
-            FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
-            FindingState.NotMeasured => new(
+            FindingState.NotMeasured or FindingState.WarnedNotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
+            FindingState.NotMeasured or FindingState.WarnedNotMeasured => new(
                 rule,
                 Trusted("it was not measured: "),
                 Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)),
-                Trusted(". What is not measured has failed.")),
+                Trusted(finding.IsWarning ? "." : ". What is not measured has failed.")),
             _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
                 null, [
@@ -141,7 +141,7 @@ public sealed class Advice
                 Trusted(")"), .. _search]);
 
         var change = FromTo(was, isNow, Percent);
-        return Gate.ViolatedFeatures(policy, before).Any(feature => feature.Name == name.Subject)
+        return Gate.ViolatedFeatures(policy, before, today: null).Any(feature => feature.Name == name.Subject)
             ? new(rule, [
                 Trusted(
                     $"it did not become rarer{change}; see in the report whether the annotator finds the feature, and "

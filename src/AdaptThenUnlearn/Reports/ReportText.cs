@@ -19,6 +19,8 @@ public static class ReportText
     {
         FindingState.Passed => "✅ passed",
         FindingState.Waived => "⚠️ waived",
+        FindingState.Warned => "⚠️ warned",
+        FindingState.WarnedNotMeasured => "⚠️ warned, not measured",
         FindingState.Failed => "❌ failed",
         FindingState.NotApplicable => "➖ does not apply",
         _ => "❌ not measured",
@@ -28,6 +30,7 @@ public static class ReportText
     public static string Describe(FindingState state) => state switch
     {
         FindingState.NotMeasured => "not measured",
+        FindingState.WarnedNotMeasured => "warned, not measured",
         FindingState.NotApplicable => "does not apply",
         _ => state.ToString().ToLowerInvariant(),
     };

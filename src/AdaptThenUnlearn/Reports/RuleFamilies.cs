@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Policies;
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>Folds rules that differ only in their class and need no attention, so that a table stays short.</summary>
-/// <remarks>A rule that failed, is waived or was not measured always has a row of its own.</remarks>
+/// <remarks>A rule that failed, is waived, warns or was not measured always has a row of its own.</remarks>
 public static class RuleFamilies
 {
     private const int Smallest = 3;
