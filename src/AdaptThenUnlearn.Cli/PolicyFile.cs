@@ -22,8 +22,11 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     public required string Sha256 { get; init; }
 
     /// <summary>The files that the policy names.</summary>
-    public InputFiles Inputs() =>
-        new(Policy, Path) { PolicySha256 = Sha256, LockFile = Lock?.Path, LockSha256 = Lock?.Sha256 };
+    /// <param name="accepted">The last accepted run, with which a run is compared; null without one.</param>
+    public InputFiles Inputs(AcceptedRun? accepted = null) => new(Policy, Path)
+    {
+        PolicySha256 = Sha256, LockFile = Lock?.Path, LockSha256 = Lock?.Sha256, Accepted = accepted,
+    };
 
     /// <summary>The lock under which the policy measures and judges; null without one.</summary>
     public FoundLock? Lock { get; init; }

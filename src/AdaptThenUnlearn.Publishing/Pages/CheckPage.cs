@@ -66,6 +66,8 @@ public sealed record CheckPage(
             {
                 Outcome.Passed => Met(run.Verification.Verdict.Findings),
                 Outcome.NotEnforced => "every rule only warns",
+                Outcome.NotProven when run is { JudgedByTrustedPolicy: true, UnpinnedPaths.Count: 0 } =>
+                    "the build chose the accepted run that it was compared with",
                 Outcome.NotProven when run.JudgedByTrustedPolicy => $"the policy pins no {string.Join(", ", run.UnpinnedPaths)}",
                 Outcome.NotProven => "judged by the pull request's own policy",
                 _ => string.Join(", ", run.Findings.Where(NeedsAttention).Select(finding => finding.Rule)),

@@ -44,6 +44,9 @@ public sealed class InputFiles
     /// <summary>SHA-256 of the lock file's bytes when it was read.</summary>
     public string? LockSha256 { get; init; }
 
+    /// <summary>The record of the last accepted run, with which the run is compared; null without one.</summary>
+    public AcceptedRun? Accepted { get; init; }
+
     /// <summary>
     /// What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.
     /// </summary>
@@ -109,7 +112,11 @@ public sealed class InputFiles
     }
 
     /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
-    public IEnumerable<(string Role, string Path)> EnumerateFiles() => _paths.EnumerateFiles(LockFile);
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() => 
+    [
+        .. _paths.EnumerateFiles(LockFile),
+        .. Accepted is { } accepted ? [(InputRoles.Baseline, accepted.Path)] : Array.Empty<(string, string)>(),
+    ];
 
     /// <inheritdoc cref="InputPaths.FindProperty"/>
     public string? FindProperty(string path) => _paths.FindProperty(path);
@@ -137,6 +144,7 @@ public sealed class InputFiles
             {
                 InputRoles.Policy => PolicySha256,
                 InputRoles.Lock => LockSha256,
+                InputRoles.Baseline => Accepted?.Baseline.Sha256,
                 _ => null,
             };
             return known ?? opened.Digest(path, cancel) ?? "";

@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Gating;
 /// <see cref="FindingState.NotMeasured"/>. A feature that the original emits within its limit has nothing to unlearn: its share
 /// unlearned does not apply either, only that it stays within the limit.
 /// </remarks>
-public static class Gate
+public static partial class Gate
 {
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
@@ -37,12 +37,18 @@ public static class Gate
     /// Readings of the unlearned generator; null when nothing was trained, and the original itself is judged.
     /// </param>
     /// <param name="today">UTC day, against which waivers expire and on which rules take effect.</param>
-    public static Verdict Judge(UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today)
+    /// <param name="ratchet">
+    /// The last accepted run, than which the generator may not be worse; null without one, which is not measured where the policy
+    /// asks for one.
+    /// </param>
+    public static Verdict Judge(
+        UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today, Ratchet? ratchet = null)
     {
         List<Finding> findings =
         [
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
+            .. ratchet is not null || policy.Ratchet is true ? RatchetRules(policy, after ?? before, ratchet) : [],
         ];
         List<string> warnings =
         [

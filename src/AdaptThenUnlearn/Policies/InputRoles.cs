@@ -15,6 +15,9 @@ public static class InputRoles
     /// <summary>The lock beside the policy file, where the run is made under one.</summary>
     public const string Lock = "lock";
 
+    /// <summary>The record of the last accepted run, where the run is compared with one.</summary>
+    public const string Baseline = "baseline";
+
     /// <summary>What generated images are compared with, where that is a file or a folder.</summary>
     public const string Reference = "reference";
 

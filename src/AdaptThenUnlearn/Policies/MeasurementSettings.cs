@@ -44,6 +44,7 @@ public static class MeasurementSettings
             Report = new ReportOptions([], PublishSamples: false),
             MaxWaiverDays = null,
             Rules = null,
+            Ratchet = null,
         },
         PolicyJson.Options);
 

@@ -24,6 +24,10 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Rules">
 /// Rules that only warn, or that begin to stop a release on a day. All others stop it when they are not met.
 /// </param>
+/// <param name="Ratchet">
+/// Whether a run must be compared with the last accepted one (<c>atu govern --ratchet</c>), than which it may not be worse. False
+/// when absent; a run that is given one is compared with it all the same.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -41,12 +45,28 @@ public sealed record UnlearningPolicy(
     // An absent value is not written, so that older policies keep their digests.
     [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     int? MaxWaiverDays = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null,
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Ratchet = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
     public IReadOnlyList<RuleName> RuleNames() =>
-        [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
+    [
+        .. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? [],
+        .. Ratchet is true ? RatchetRuleNames() : [],
+    ];
+
+    // A run can be given an accepted one although the policy does not ask for it.
+    private IEnumerable<RuleName> RatchetRuleNames() =>
+    [
+        .. UndesiredFeatures.Select(feature => RuleName.NoWorseRate(feature.Name)),
+        .. Quality is { MaxFrechetDistance: not null } or { MaxFrechetIncrease: not null }
+            ? new[] { RuleName.NoWorseDistance }
+            : [],
+        .. Quality is { MinShareKept: not null }
+            ? Quality.KeptClasses(this)?.Select(kept => RuleName.NoWorseShare(kept)) ?? []
+            : [],
+    ];
 
     /// <summary>What makes a rule only warn on a day; null where it stops a release when it is not met.</summary>
     /// <param name="rule">A rule's name.</param>
@@ -57,7 +77,9 @@ public sealed record UnlearningPolicy(
     // The entry of one class goes before that of all classes.
     private RuleEnforcement? FindEnforcement(RuleName rule) =>
         Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
-            ?? (rule is { Limit: RuleLimit.MinShareKept, Subject: not null } ? FindEnforcement(RuleName.MinShareKept()) : null);
+            ?? (rule is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null }
+                ? FindEnforcement(rule with { Subject = null })
+                : null);
 
     /// <summary>
     /// Roles of the files whose programs are run, because the policy says so; none if all files are weights alone.
@@ -80,14 +102,16 @@ public sealed record UnlearningPolicy(
         if (rule.Limit is RuleLimit.Unknown)
             return null;
         if (!rule.IsOfFeature)
-            return JsonPath.Root["quality"][rule.Property].Text;
+            return (rule.IsOfRatchet ? JsonPath.Root["quality"] : JsonPath.Root["quality"][rule.Property]).Text;
 
         var feature = UndesiredFeatures
             .Index()
             .Where(each => each.Item.Name == rule.Subject)
             .Select(each => (int?)each.Index)
             .FirstOrDefault();
-        return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][rule.Property].Text : null;
+        return feature is not { } index ? null
+            : rule.IsOfRatchet ? JsonPath.Root["undesiredFeatures"][index].Text
+            : JsonPath.Root["undesiredFeatures"][index][rule.Property].Text;
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
@@ -126,12 +150,15 @@ public sealed record UnlearningPolicy(
     {
         var ofUnlistedClass = Quality is { MinShareKept: not null } quality
             && quality.KeptClasses(this) is null
-            && RuleName.Parse(rule) is { Limit: RuleLimit.MinShareKept, Subject.Length: > 0 };
+            && RuleName.Parse(rule) is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject.Length: > 0 };
         return ofUnlistedClass
             ? []
             : at.MustBeOneOf(
                 rule,
-                [.. RuleNames().Select(name => name.ToString())],
+                [
+                    .. RuleNames().Union(RuleName.Parse(rule).IsOfRatchet ? RatchetRuleNames() : [])
+                        .Select(name => name.ToString()),
+                ],
                 "rule of this policy",
                 PathsBehindRuleNames());
     }

@@ -88,6 +88,11 @@ public sealed class Advice
                 Trusted("it was not measured: "),
                 Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)),
                 Trusted(finding.IsWarning ? "." : ". What is not measured has failed.")),
+            _ when name.IsOfRatchet => new(
+                rule,
+                Trusted(
+                    "it is worse than in the last accepted run, by more than the error of both: undo what changed since, or unlearn "
+                        + "longer; a new baseline needs a run that is accepted, with a waiver of this rule.")),
             _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
                 null, [

@@ -36,7 +36,7 @@ public static class ReportText
     };
 
     /// <summary>How a rule's numbers are written: distances are plain, everything else is a share.</summary>
-    public static Func<double, string> Unit(RuleName rule) => rule.Limit is RuleLimit.MaxFrechetDistance ? Plain : Percent;
+    public static Func<double, string> Unit(RuleName rule) => rule.IsDistance ? Plain : Percent;
 
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;

@@ -21,11 +21,12 @@ public static class RuleFamilies
 
     private static bool IsFoldable(Finding finding) =>
         finding is { State: FindingState.Passed, Judged: not null } or { State: FindingState.NotApplicable }
-        && finding is { Waiver: null, Rule: { Limit: RuleLimit.MinShareKept, Subject: not null } };
+        && finding is { Waiver: null, Rule: { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null } };
 
     // What does not apply is alike only for the same reason; what passed has its own numbers, and they are shown as a range.
     private static object Key(Finding finding) => (
         finding.State,
+        finding.Rule.Limit,
         finding.Limit,
         finding.Comparator,
         finding.State is FindingState.NotApplicable ? finding.Explanation : "");

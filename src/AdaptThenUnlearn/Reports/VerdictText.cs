@@ -34,7 +34,9 @@ public static class VerdictText
     private static string Numbers(Finding finding)
     {
         var unit = ReportText.Unit(finding.Rule);
-        var demand = $"must be {finding.Comparator} {unit(finding.Limit)}";
+        var demand = FindingNumbers.HasLimit(finding)
+            ? $"must be {finding.Comparator} {unit(finding.Limit)}"
+            : $"must be {FindingNumbers.NoWorse}";
         return finding is { Observed: { } observed, Judged: { } judged }
             ? $"{unit(observed)}, judged {unit(judged)}, {demand}"
             : demand;

@@ -34,6 +34,9 @@ namespace AdaptThenUnlearn.Runs;
 /// Where <paramref name="Before"/> was measured in parts; null, and left out of the record, where the run measured it itself.
 /// </param>
 /// <param name="Lock">The lock under which it was measured; null, and left out of the record, without one.</param>
+/// <param name="Baseline">
+/// The last accepted run, with which it was compared; null, and left out of the record, without one.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -50,7 +53,8 @@ public sealed record RunRecord(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Baseline? Baseline = null)
 {
     /// <summary>Of the records that this version writes.</summary>
     public const int CurrentSchemaVersion = 2;
@@ -74,6 +78,9 @@ public sealed record RunRecord(
     /// </summary>
     public UnlearningPolicy JudgedPolicy() =>
         LockedSeed.ApplyTo(Policy, Lock?.PolicySha256, (After ?? Before).GeneratorSha256);
+
+    /// <summary>What the generator is compared with, so that it is no worse; null without a <see cref="Baseline"/>.</summary>
+    public Ratchet? Ratchet() => AcceptedRun.CreateRatchet(Baseline, Policy, Inputs);
 
     /// <summary>What a reader must see beside the verdict: its own warnings, then what was noticed about inputs.</summary>
     public IEnumerable<string> Warnings() =>

@@ -60,7 +60,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             Files = files,
             Problems =
             [
-                .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder)),
+                .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder))
+                    .Union(AcceptedRun.FindProblems(record, folder)),
                 .. files.Select(file => file.Problem).OfType<string>(),
             ],
         };
@@ -94,12 +95,14 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
+        problems.AddRange(AcceptedRun.FindProblems(record, folder: null));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
 
         var then = Gate.Judge(
-            AsJudgedThen(record), record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
+            AsJudgedThen(record), record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime),
+            record.Ratchet());
         if (!HasSameDecisions(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }
@@ -108,7 +111,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
                     .FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        var now = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today);
+        var now = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today, record.Ratchet());
         if (artifacts.Exists(artifact => artifact.Role == OutputRoles.Rejected)
             && (then.Outcome.IsPass() || now.Outcome.IsPass()))
             problems.Add("the record names a rejected artifact, and the recorded readings pass");
