@@ -109,6 +109,50 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(2, Govern(strict, "--audit", "a.json", "--ratchet", house.At("other.json")).ExitCode);
     }
 
+    [Fact]
+    public void Govern_PolicyThatBuildsOnAnother_IsHeldToItAndVerified()
+    {
+        house.Policy("base", "\"maxRate\": 0.9");
+        var policy = house.At("child.json");
+        void Write(string maxRate) => File.WriteAllText(policy, $$"""
+            {
+              "name": "child",
+              "extends": { "policy": "base.json", "sha256": "{{Files.Sha256Digest.FindAt(house.At("base.json"))}}" },
+              "undesiredFeatures": [
+                { "name": "ban", "maxRate": {{maxRate}} }
+              ]
+            }
+            """);
+
+        Write("0.95");
+        var loosened = Govern(policy);
+        Assert.Equal(2, loosened.ExitCode);
+        Assert.Contains(
+            $"{policy}(5,31): error ATU1150: $.undesiredFeatures[0].maxRate: must be at most 0.9, as in the base policy, but is 0.95",
+            loosened.Errors, StringComparison.Ordinal);
+
+        Write("0.85");
+        Assert.Equal(2, Govern(policy, "--set", "evaluation.samples=200").ExitCode);
+        var (exitCode, _, errors) = Govern(policy);
+        Assert.True(exitCode == 0, errors);
+        var record = RunRecordFile.Read(Out("child", "run.json"));
+        Assert.Equal((0.85, 400), (record.Policy.UndesiredFeatures[0].MaxRate, record.Policy.Evaluation.Samples));
+        Assert.Equal(File.ReadAllText(house.At("base.json")), Assert.Single(record.PolicySource.Bases!).Text);
+        Assert.Equal(0, Atu.Run("verify", Out("child", "run.json")).ExitCode);
+        Assert.Contains(
+            "\"maxFrechetIncrease\": 100", Atu.Run("policy", "check", policy, "--effective").Output, StringComparison.Ordinal);
+        Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
+
+        // The pin holds: another base is another policy, which somebody must look at.
+        File.AppendAllText(house.At("base.json"), "\n");
+        var changed = Govern(policy);
+        Assert.Equal(2, changed.ExitCode);
+        Assert.Contains(
+            $"error ATU1151: $.extends.sha256: is not the digest of {house.At("base.json")}, which is "
+                + Files.Sha256Digest.FindAt(house.At("base.json")),
+            changed.Errors, StringComparison.Ordinal);
+    }
+
     private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
         Atu.Run(["govern", policy, "--threads", "1", "--out", house.At("out"), .. more]);
 

@@ -38,6 +38,9 @@ public sealed class InputFiles
     /// </summary>
     public string? PolicySha256 { get; init; }
 
+    /// <summary>The policies that the policy builds on, the nearest first.</summary>
+    public IReadOnlyList<PolicyBase> Bases { get; init; } = [];
+
     /// <summary>The policy's lock file, where the run is made under one.</summary>
     public string? LockFile { get; init; }
 
@@ -115,6 +118,7 @@ public sealed class InputFiles
     public IEnumerable<(string Role, string Path)> EnumerateFiles() => 
     [
         .. _paths.EnumerateFiles(LockFile),
+        .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), Path.GetFullPath(basis.Path))),
         .. Accepted is { } accepted ? [(InputRoles.Baseline, accepted.Path)] : Array.Empty<(string, string)>(),
     ];
 
@@ -145,7 +149,7 @@ public sealed class InputFiles
                 InputRoles.Policy => PolicySha256,
                 InputRoles.Lock => LockSha256,
                 InputRoles.Baseline => Accepted?.Baseline.Sha256,
-                _ => null,
+                _ => Bases.Where((_, index) => InputRoles.PolicyBase(index + 1) == role).FirstOrDefault()?.Sha256,
             };
             return known ?? opened.Digest(path, cancel) ?? "";
         }

@@ -28,6 +28,9 @@ namespace AdaptThenUnlearn.Policies;
 /// Whether a run must be compared with the last accepted one (<c>atu govern --ratchet</c>), than which it may not be worse. False
 /// when absent; a run that is given one is compared with it all the same.
 /// </param>
+/// <param name="Extends">
+/// The policy that this one builds on: everything that is not set here is inherited, and nothing may be laxer. None when absent.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -46,7 +49,8 @@ public sealed record UnlearningPolicy(
     [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     int? MaxWaiverDays = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null,
-    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Ratchet = null)
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Ratchet = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PolicyExtension? Extends = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
@@ -75,7 +79,7 @@ public sealed record UnlearningPolicy(
         FindEnforcement(rule) is { } found && found.OnlyWarns(today) ? found : null;
 
     // The entry of one class goes before that of all classes.
-    private RuleEnforcement? FindEnforcement(RuleName rule) =>
+    internal RuleEnforcement? FindEnforcement(RuleName rule) =>
         Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
             ?? (rule is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null }
                 ? FindEnforcement(rule with { Subject = null })
@@ -269,7 +273,7 @@ public sealed record ClassifierChoice(
     internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 
     // Compares paths as text, without "." and "x/..", so that two spellings of a path are one file.
-    private static string NormalizePath(string path)
+    internal static string NormalizePath(string path)
     {
         List<string> parts = [];
         foreach (var part in NormalizeSlashes(path)

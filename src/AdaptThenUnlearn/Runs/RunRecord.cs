@@ -97,8 +97,22 @@ public sealed record RunRecord(
 /// <param name="Sha256">Of the text in UTF-8.</param>
 /// <param name="EffectiveSha256">Of the canonical JSON of the policy as it took effect.</param>
 /// <param name="Overrides">What was set over it, as <c>path=value</c>.</param>
+/// <param name="Bases">
+/// The policies that it builds on, the nearest first; null, and left out of the record, where there are none. Their files are
+/// among the inputs, in this order.
+/// </param>
 public sealed record PolicySource(
-    string File, string Text, string Sha256, string EffectiveSha256, IReadOnlyList<string> Overrides);
+    string File,
+    string Text,
+    string Sha256,
+    string EffectiveSha256,
+    IReadOnlyList<string> Overrides,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<BaseText>? Bases = null);
+
+/// <summary>A policy that another builds on.</summary>
+/// <param name="Sha256">Of the text in UTF-8.</param>
+/// <param name="Text">Its text.</param>
+public sealed record BaseText(string Sha256, string Text);
 
 /// <summary>A file the run read.</summary>
 /// <param name="Role">What it served as: <c>generator</c>, <c>classifier digits</c>, <c>reference</c> …</param>

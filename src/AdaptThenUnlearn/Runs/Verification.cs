@@ -131,9 +131,16 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         try
         {
             var read =
-                PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
+                PolicyReader.Read(
+                    source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)], ReadBase);
             if (read.Policy is null)
                 return $"the recorded policy text is not a valid policy: {read.Errors[0]}";
+
+            if (!read.Bases.Select(found => new BaseText(found.Sha256, found.Text)).SequenceEqual(source.Bases ?? []))
+                return "the recorded policy builds on other policies than the record holds";
+            if (read.Bases.Index().Any(found => record.Inputs.Count(input =>
+                input.Role == InputRoles.PolicyBase(found.Index + 1) && input.Sha256 == found.Item.Sha256) != 1))
+                return "a policy that the recorded one builds on is not one recorded input";
 
             return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256
                 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
@@ -144,6 +151,10 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         {
             return $"the record holds an override that cannot be: {bad.Message}";
         }
+
+        string ReadBase(string path, string sha256) =>
+            source.Bases?.FirstOrDefault(held => held.Sha256.Equals(sha256, StringComparison.OrdinalIgnoreCase))?.Text
+                ?? throw new FileNotFoundException("the record does not hold it");
     }
 
     /// <summary>
