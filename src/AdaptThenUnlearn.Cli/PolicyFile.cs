@@ -22,8 +22,12 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     public required string Sha256 { get; init; }
 
     /// <summary>The files that the policy names.</summary>
-    public InputFiles Inputs() =>
-        new(Policy, Path) { PolicySha256 = Sha256, LockFile = Lock?.Path, LockSha256 = Lock?.Sha256 };
+    /// <param name="accepted">The last accepted run, with which a run is compared; null without one.</param>
+    public InputFiles Inputs(AcceptedRun? accepted = null) => new(Policy, Path)
+    {
+        PolicySha256 = Sha256, LockFile = Lock?.Path, LockSha256 = Lock?.Sha256, Accepted = accepted,
+        Bases = Result.Bases,
+    };
 
     /// <summary>The lock under which the policy measures and judges; null without one.</summary>
     public FoundLock? Lock { get; init; }
@@ -39,7 +43,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
 
     /// <summary>What a run record keeps of the policy.</summary>
     /// <param name="path">The file's path as the record has it.</param>
-    public PolicySource CreateSource(string path) => new(path, Text, Result.TextSha256, EffectiveSha256, Overrides);
+    public PolicySource CreateSource(string path) => new(
+        path, Text, Result.TextSha256, EffectiveSha256, Overrides,
+        Result.Bases.Count == 0 ? null : [.. Result.Bases.Select(basis => new BaseText(basis.Sha256, basis.Text))]);
 
     /// <summary>Reads a policy and prints every error and warning.</summary>
     /// <param name="path">As given.</param>
@@ -96,9 +102,18 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             }
         }
 
-        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
+        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed, ReadBase);
         var effectiveSha256 = Sha256Digest.Compute(result.EffectiveJson);
         return new PolicyFile(path, text, overrides, result) { Sha256 = sha256, EffectiveSha256 = effectiveSha256 };
+    }
+
+    private static string ReadBase(string path, string sha256)
+    {
+        var bytes = RegularFile.ReadAllBytes(path, MaxBytes);
+        var text = RegularFile.DecodeText(bytes);
+        return Sha256Digest.Compute(text) == Sha256Digest.Compute(bytes)
+            ? text
+            : throw new IOException($"{path} is not UTF-8 text");
     }
 
     /// <summary>

@@ -19,6 +19,8 @@ internal sealed class VerdictLines(EnvironmentSnapshot environment)
     {
         Outcome.Passed => VerdictLine.Passed,
         Outcome.PassedWithWaivers => VerdictLine.Waived,
+        Outcome.PassedWithWarnings => VerdictLine.Warned,
+        Outcome.NotEnforced => VerdictLine.NotEnforced,
         Outcome.NotMeasured => VerdictLine.NotMeasured,
         Outcome.Advisory => VerdictLine.Advisory,
         _ => VerdictLine.Failed,

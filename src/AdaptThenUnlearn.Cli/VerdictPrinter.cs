@@ -15,7 +15,7 @@ namespace AdaptThenUnlearn.Cli;
 /// <param name="text">Text of the policy, to find lines in; null where <paramref name="file"/> is not the policy.</param>
 internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy, string file, string? text)
 {
-    /// <summary>Prints warnings, rules that are not met or waived, and then every rule.</summary>
+    /// <summary>Prints warnings, rules that are not met, waived or not, and then every rule.</summary>
     /// <param name="verdict">The gate's verdict.</param>
     /// <param name="remarks">Remarks of the run about its inputs that a reader must see.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
@@ -35,6 +35,8 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
                     FindLocation(finding));
             else if (VerdictText.DescribeWaived(finding) is { } waived)
                 WriteDiagnostic(Severity.Warning, GateCodes.Waived, waived, FindLocation(finding));
+            else if (VerdictText.DescribeWarned(finding) is { } warned)
+                WriteDiagnostic(Severity.Warning, GateCodes.OnlyWarns, warned, FindLocation(finding));
         }
 
         if (verdict.Outcome.WithAdvisory(advisory) is Outcome.Advisory)

@@ -19,6 +19,12 @@ internal sealed class VerdictLine
     /// <summary>Every rule that is not met is waived.</summary>
     public const string Waived = "waived";
 
+    /// <summary>Every rule that is not met only warns.</summary>
+    public const string Warned = "warned";
+
+    /// <summary>Every rule only warns, so nothing could fail.</summary>
+    public const string NotEnforced = "not-enforced";
+
     /// <summary>A rule is not met.</summary>
     public const string Failed = "failed";
 
@@ -34,7 +40,8 @@ internal sealed class VerdictLine
     /// <summary>The file is a JSON schema and not a policy; the name is the file's, percent-encoded.</summary>
     public const string Skipped = "skipped";
 
-    private static readonly string[] _outcomes = [Passed, Waived, Failed, NotMeasured, Advisory, Error, Skipped];
+    private static readonly string[] _outcomes = 
+        [Passed, Waived, Warned, NotEnforced, Failed, NotMeasured, Advisory, Error, Skipped];
 
     private VerdictLine(string outcome, string policy) => (Outcome, Policy) = (outcome, policy);
 

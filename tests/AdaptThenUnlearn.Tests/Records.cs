@@ -100,6 +100,14 @@ internal static class Records
             UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MinUnlearned = null }],
             Waivers = [new Waiver("digit-8/maxRate", "too few samples show it", "Grace", "2026-12-31")]
         }),
+        "warned" => Run(
+            Measured("b", 20, 60, 900),
+            new RuleEnforcement("quality/maxFrechetIncrease", EffectiveFrom: "2027-01-01"),
+            new RuleEnforcement("quality/maxFrechetDistance", RuleEnforcement.Warn)),
+        "not-enforced" => Run(
+            Measured("b", 20, null, 900),
+            [.. Policy.RuleNames().Append(RuleName.MinShareKept()).Select(
+                rule => new RuleEnforcement(rule.ToString(), EffectiveFrom: "2027-01-01"))]),
         "many-rules" => ManyRules(),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such run"),
     };
@@ -132,6 +140,12 @@ internal static class Records
     private static RunRecord Judged(Measurement after, params Waiver[] waivers)
     {
         var policy = Policy with { Waivers = waivers };
+        return Run(Gate.Judge(policy, Before, after, Today), policy) with { After = after };
+    }
+
+    private static RunRecord Run(Measurement after, params RuleEnforcement[] rules)
+    {
+        var policy = Policy with { Rules = rules };
         return Run(Gate.Judge(policy, Before, after, Today), policy) with { After = after };
     }
 

@@ -60,6 +60,14 @@ public sealed class GovernCommand(Terminal terminal)
         AllowMultipleArgumentsPerToken = true,
     };
 
+    private readonly Option<FileInfo[]> _ratchet = new("--ratchet")
+    {
+        Description = "Also judge that nothing is worse than in the last accepted run, by its record; of several records, each " +
+            "policy takes its own",
+        HelpName = "run.json",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private readonly Publication _publication = new(terminal);
     private readonly List<object> _results = [];   // for --json, one for each policy
     private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
@@ -75,7 +83,7 @@ public sealed class GovernCommand(Terminal terminal)
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
         {
             _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
-            _measured, _audit, PolicyLocks.Required, Terminal.Json,
+            _measured, _audit, _ratchet, PolicyLocks.Required, Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -97,14 +105,21 @@ public sealed class GovernCommand(Terminal terminal)
         if (isAudited && (isMeasured || parsed.GetValue(_fresh) || parsed.GetValue(_resume) || parsed.GetValue(_noTrain)))
             throw new BadArgumentException(
                 "--audit judges what an earlier run measured: give no --fresh, --resume, --no-train or --measured with it");
+        if (isAudited && parsed.GetValue(_ratchet) is { Length: > 0 })
+            throw new BadArgumentException(
+                "--audit judges an earlier run, with the accepted run that it was compared with: give no --ratchet with it");
 
         // Read every policy, and check that their folders can be used.
         var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
         var earlierRecords =
             new RecordReuse(isMeasured || parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var (read, unreadable) = Read(parsed, output);
+        var (accepted, unaccepted) = ReadAccepted(parsed);
+        unreadable ??= unaccepted;
         var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
-            .Select(policy => PlannedRun.Create(policy, output)).ToList();
+            .Select(policy => PlannedRun.Create(policy, output, accepted)).ToList();
+        if (accepted.Count > 0)
+            unreadable ??= FindUncompared(plannedRuns, accepted);
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
             throw new BadArgumentException(
                 $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
@@ -222,6 +237,33 @@ public sealed class GovernCommand(Terminal terminal)
         return (read, unreadable);
     }
 
+    // The records to compare with, and the error of the first that cannot be.
+    private (IReadOnlyList<AcceptedRun> Accepted, BadArgumentException? Problem) ReadAccepted(ParseResult parsed)
+    {
+        if (parsed.GetValue(_ratchet) is not { Length: > 0 } given)
+            return ([], null);
+        try
+        {
+            return (
+                [.. FilePattern.ExpandAll(given).Select(file => AcceptedRun.Read(file, Vocabulary.Known))
+                    .OrderByDescending(run => run.Baseline.Finished)],
+                null);
+        }
+        catch (RunRecordException refused)
+        {
+            return ([], new BadArgumentException($"--ratchet {refused.Message}"));
+        }
+    }
+
+    private static BadArgumentException? FindUncompared(
+        IReadOnlyList<PlannedRun> plannedRuns, IReadOnlyList<AcceptedRun> accepted) =>
+        plannedRuns.FirstOrDefault(run => run.Inputs.Accepted is null) is { } alone
+            ? new BadArgumentException(
+                $"--ratchet has no record of the policy '{alone.Policy.Name}', only of "
+                + $"{string.Join(", ", accepted.Select(run => $"'{run.PolicyName}'").Distinct())}; give its last accepted run.json, or "
+                + "govern it without --ratchet")
+            : null;
+
     // Check all folders before anything is written: no input and no foreign file is overwritten. If one is refused, delete stale
     // verdicts, since no run will replace them.
     private static void RequireFolders(IReadOnlyList<PlannedRun> plannedRuns)
@@ -304,7 +346,8 @@ public sealed class GovernCommand(Terminal terminal)
             Parts: parsed.GetValue(_measured) is { Length: > 0 } parts ? FilePattern.ExpandAll(parts) : null,
             Lock: run.File.Lock is { } found
                 ? new RequestedLock(found.Lock.PolicySha256, found.Lock.Time, found.Stamped)
-                : null);
+                : null,
+            Accepted: run.Inputs.Accepted);
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);
@@ -336,11 +379,12 @@ public sealed class GovernCommand(Terminal terminal)
 
         public string Record => Path.Combine(Folder, RunRecord.FileName);
 
-        public static PlannedRun Create(PolicyFile file, string output)
+        public static PlannedRun Create(PolicyFile file, string output, IReadOnlyList<AcceptedRun> accepted)
         {
             var folder = Path.Combine(output, file.Policy.Name);
             var path = Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/');
-            return new PlannedRun(file, folder, file.Inputs(), file.CreateSource(path));
+            return new PlannedRun(file, folder, file.Inputs(accepted.FirstOrDefault(run => run.PolicyName == file.Policy.Name)),
+                file.CreateSource(path));
         }
     }
 }

@@ -35,6 +35,11 @@ public sealed record PublishedRun(
     public IReadOnlyList<string> UnpinnedPaths { get; init; } = [];
 
     /// <summary>
+    /// Whether an untrusted build chose the accepted run that it was compared with: nothing shows that it is this repository's.
+    /// </summary>
+    public bool ChoseBaseline => Untrusted && Verification.Verdict.Findings.Any(finding => finding.Rule.IsOfRatchet);
+
+    /// <summary>
     /// Earlier runs of the same policy and generator, oldest first. They are shown as recorded and decide nothing.
     /// </summary>
     public IReadOnlyList<RunRecord> Earlier { get; init; } = [];
@@ -45,7 +50,8 @@ public sealed record PublishedRun(
     /// <summary>
     /// Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.
     /// </summary>
-    public bool IsUnproven => Untrusted && Verification.Passed && (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0);
+    public bool IsUnproven => Untrusted && Verification.Passed && 
+        (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0 || ChoseBaseline);
 
     /// <summary>The outcome; failed where the record is not valid.</summary>
     public Outcome Outcome => IsUnproven ? Outcome.NotProven : Verification.Outcome;
@@ -58,8 +64,9 @@ public sealed record PublishedRun(
             FindingState.Failed => 0,
             FindingState.NotMeasured => 1,
             FindingState.Waived => 2,
-            FindingState.Passed => 3,
-            _ => 4,
+            FindingState.Warned or FindingState.WarnedNotMeasured => 3,
+            FindingState.Passed => 4,
+            _ => 5,
         }),
     ];
 

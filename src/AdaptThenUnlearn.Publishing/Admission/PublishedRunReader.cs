@@ -59,7 +59,7 @@ public sealed class PublishedRunReader(
             .Concat(LockProblems(policy, record))
             .Concat(pins?.Mismatches ?? []);
         judged = new Verification(
-            [.. problems], Gate.Judge(AppliedTo(policy, record), record.Before, record.After, today));
+            [.. problems], Gate.Judge(AppliedTo(policy, record), record.Before, record.After, today, record.Ratchet()));
 
         var file = RepositoryPath.Resolve(workspace, Directory.GetCurrentDirectory(), policy.File);
         return new PublishedRun(record, judged, policy.Policy, policy.Text, file)

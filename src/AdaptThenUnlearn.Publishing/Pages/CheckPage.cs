@@ -12,7 +12,7 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <param name="Name">
 /// Name that is the same for every run of a policy and generator, so that branch protection can require it.
 /// </param>
-/// <param name="Conclusion">Success, neutral (waived, only advice, or not proven) or failure.</param>
+/// <param name="Conclusion">Success, neutral (waived, only warned, only advice, or not proven) or failure.</param>
 /// <param name="Title">The verdict in one line.</param>
 /// <param name="Summary">Summary in Markdown; at most 65,535 bytes.</param>
 /// <param name="Text">Details in Markdown; at most 65,535 bytes.</param>
@@ -24,7 +24,7 @@ public sealed record CheckPage(
     private const int MaxMessageLength = 2000;
 
     /// <summary>Whether a commit status is green, which has no neutral state.</summary>
-    /// <remarks>Waivers and advice are decisions to go on, so they are green; what is not proven is not.</remarks>
+    /// <remarks>Waivers, warnings and advice are decisions to go on, so they are green; what is not proven is not.</remarks>
     public bool StatusPasses { get; private init; }
 
     /// <summary>Makes the page of a run.</summary>
@@ -33,7 +33,8 @@ public sealed record CheckPage(
         run.OutcomeWithAdvisory(context.Advisory) switch
         {
             Outcome.Passed => Conclusion.Success,
-            Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => Conclusion.Neutral,
+            Outcome.PassedWithWaivers or Outcome.PassedWithWarnings or Outcome.NotEnforced or Outcome.Advisory
+                or Outcome.NotProven => Conclusion.Neutral,
             _ => Conclusion.Failure,
         },
         MarkdownText.Clip(TitleOf(run, context), MaxTitleLength),
@@ -42,7 +43,8 @@ public sealed record CheckPage(
         AnnotationsOf(run, context))
     {
         StatusPasses = run.OutcomeWithAdvisory(context.Advisory)
-            is Outcome.Passed or Outcome.PassedWithWaivers or Outcome.Advisory,
+            is Outcome.Passed or Outcome.PassedWithWaivers or Outcome.PassedWithWarnings or Outcome.NotEnforced
+                or Outcome.Advisory,
     };
 
     /// <summary>
@@ -63,6 +65,9 @@ public sealed record CheckPage(
             : outcome switch
             {
                 Outcome.Passed => Met(run.Verification.Verdict.Findings),
+                Outcome.NotEnforced => "every rule only warns",
+                Outcome.NotProven when run is { JudgedByTrustedPolicy: true, UnpinnedPaths.Count: 0 } =>
+                    "the build chose the accepted run that it was compared with",
                 Outcome.NotProven when run.JudgedByTrustedPolicy => $"the policy pins no {string.Join(", ", run.UnpinnedPaths)}",
                 Outcome.NotProven => "judged by the pull request's own policy",
                 _ => string.Join(", ", run.Findings.Where(NeedsAttention).Select(finding => finding.Rule)),
@@ -70,7 +75,8 @@ public sealed record CheckPage(
         return $"{OutcomeText.Describe(outcome)}: {(reason.Length > 0 ? reason : "no rule was judged")}";
     }
 
-    private static bool NeedsAttention(Finding finding) => finding.StopsRelease || finding.State is FindingState.Waived;
+    private static bool NeedsAttention(Finding finding) => 
+        finding.StopsRelease || finding.IsWarning || finding.State is FindingState.Waived;
 
     private static string Met(IReadOnlyList<Finding> findings)
     {
@@ -91,7 +97,7 @@ public sealed record CheckPage(
             .. run.Findings.Where(NeedsAttention).Select(finding => new Annotation(
                 file,
                 RuleLocation.Find(run.Policy, file, run.PolicyText, finding.Rule).Line,
-                finding.State is FindingState.Waived || context.Advisory ? AnnotationLevel.Warning : AnnotationLevel.Failure,
+                finding.StopsRelease && !context.Advisory ? AnnotationLevel.Failure : AnnotationLevel.Warning,
                 MarkdownText.Clip($"{finding.Rule}: {Describe(finding.State)}", MaxTitleLength),
                 MarkdownText.Clip(MessageOf(finding), MaxMessageLength))),
         ];
@@ -102,7 +108,8 @@ public sealed record CheckPage(
         var (_, observed, judged, limit) = FindingNumbers.Create(finding);
         var numbers = finding is { Observed: not null, Judged: not null } ? $"measured {observed}, judged {judged}, " : "";
         var waiver = finding.Waiver is { } live ? $" Waived by {live.ApprovedBy} until {live.Expires}: {live.Reason}" : "";
-        return $"{numbers}must be {limit}. {finding.Explanation}.{waiver}";
+        var softer = finding.OnlyWarns is { } warns ? $" {char.ToUpperInvariant(warns.Why[0])}{warns.Why[1..]}." : "";
+        return $"{numbers}must be {limit}. {finding.Explanation}.{waiver}{softer}";
     }
 }
 
@@ -112,7 +119,7 @@ public enum Conclusion
     /// <summary>Every rule is met.</summary>
     Success,
 
-    /// <summary>A rule is not met and waived or only advice, or nothing is proven.</summary>
+    /// <summary>A rule is not met and waived, only warns or is only advice, or nothing is proven.</summary>
     Neutral,
 
     /// <summary>A rule is not met.</summary>

@@ -52,10 +52,10 @@ public sealed record RuleRow(string Measured, string Bound, string Limit, string
     {
         switch (rule.Limit)
         {
-            case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease:
+            case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease or RuleLimit.NoWorseDistance:
                 return Number(measured.Quality?.FrechetDistance, distance => Rounded(distance, Plain));
 
-            case RuleLimit.MinShareKept:
+            case RuleLimit.MinShareKept or RuleLimit.NoWorseShare:
                 var classifier = record.Policy.Quality?.CountingClassifier(record.Policy);
                 var share = measured.Shares.FirstOrDefault(each => each.Class == rule.Subject && each.Classifier == classifier);
                 return share is null ? None : Rate(share.Hits, share.Samples);

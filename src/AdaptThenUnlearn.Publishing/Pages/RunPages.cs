@@ -101,7 +101,11 @@ public static class RunPages
             notes.Add(
                 $"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build "
                 + "of the pull request itself, which its author controls: they are a claim. They were judged again here.");
-        if (run.IsUnproven && run.JudgedByTrustedPolicy)
+        if (run.ChoseBaseline)
+            notes.Add(
+                "⚠️ The build chose the accepted run that it was compared with. Nothing here shows that it is the last one of this "
+                + "repository.");
+        if (run.IsUnproven && run.JudgedByTrustedPolicy && run.UnpinnedPaths.Count > 0)
             notes.Add(
                 "⚠️ The build may have measured with any file in place of what the policy does not pin. "
                 + "Add to this repository's policy: "
@@ -112,6 +116,7 @@ public static class RunPages
                 "⚠️ The pull request changes the policy; "
                 + "limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
+        notes.AddRange(run.Findings.Where(finding => finding.IsWarning).Select(Warned));
         notes.AddRange(
             run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks())
                 .Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
@@ -125,6 +130,14 @@ public static class RunPages
             var waiver = finding.Waiver!;
             return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. "
                 + $"Waived by {Short(waiver.ApprovedBy, 80)} until {Short(waiver.Expires, 10)}: {Short(waiver.Reason, 300)}";
+        }
+
+        static string Warned(Finding finding)
+        {
+            var (_, observed, judged, limit) = FindingNumbers.Create(finding);
+            var numbers = finding.Judged is null ? "not measured" : $"measured {observed}, judged {judged}";
+            return $"⚠️ **Not met, and only a warning:** {RuleRow.NameOf(finding)}, {numbers}, must be {Escape(limit)}; "
+                + $"{Short(finding.OnlyWarns?.Why ?? "", 80)}.";
         }
 
         static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));

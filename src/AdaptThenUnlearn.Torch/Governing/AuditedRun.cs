@@ -68,7 +68,7 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
         foreach (var (path, (sheet, sha256)) in read)
             record = AuditedRecord.Add(record, sheet, Path.GetRelativePath(folder, path).Replace('\\', '/'), sha256);
 
-        var verdict = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today);
+        var verdict = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today, record.Ratchet());
         // An attestation is of the earlier verdict.
         foreach (var stale in AttestationFormats.FileNames)
             File.Delete(Path.Combine(folder, stale));

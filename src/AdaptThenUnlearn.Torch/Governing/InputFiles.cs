@@ -38,11 +38,17 @@ public sealed class InputFiles
     /// </summary>
     public string? PolicySha256 { get; init; }
 
+    /// <summary>The policies that the policy builds on, the nearest first.</summary>
+    public IReadOnlyList<PolicyBase> Bases { get; init; } = [];
+
     /// <summary>The policy's lock file, where the run is made under one.</summary>
     public string? LockFile { get; init; }
 
     /// <summary>SHA-256 of the lock file's bytes when it was read.</summary>
     public string? LockSha256 { get; init; }
+
+    /// <summary>The record of the last accepted run, with which the run is compared; null without one.</summary>
+    public AcceptedRun? Accepted { get; init; }
 
     /// <summary>
     /// What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.
@@ -109,7 +115,12 @@ public sealed class InputFiles
     }
 
     /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
-    public IEnumerable<(string Role, string Path)> EnumerateFiles() => _paths.EnumerateFiles(LockFile);
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() => 
+    [
+        .. _paths.EnumerateFiles(LockFile),
+        .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), Path.GetFullPath(basis.Path))),
+        .. Accepted is { } accepted ? [(InputRoles.Baseline, accepted.Path)] : Array.Empty<(string, string)>(),
+    ];
 
     /// <inheritdoc cref="InputPaths.FindProperty"/>
     public string? FindProperty(string path) => _paths.FindProperty(path);
@@ -137,7 +148,8 @@ public sealed class InputFiles
             {
                 InputRoles.Policy => PolicySha256,
                 InputRoles.Lock => LockSha256,
-                _ => null,
+                InputRoles.Baseline => Accepted?.Baseline.Sha256,
+                _ => Bases.Where((_, index) => InputRoles.PolicyBase(index + 1) == role).FirstOrDefault()?.Sha256,
             };
             return known ?? opened.Digest(path, cancel) ?? "";
         }

@@ -22,6 +22,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="Lock">
 /// The policy's lock, of this very policy, under which the generator is measured and judged; null without one.
 /// </param>
+/// <param name="Accepted">The last accepted run, than which the generator may not be worse; null without one.</param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -32,7 +33,8 @@ public sealed record RunRequest(
     bool DiscardOtherRuns = false,
     BuildOrigin? Origin = null,
     IReadOnlyList<string>? Parts = null,
-    RequestedLock? Lock = null);
+    RequestedLock? Lock = null,
+    AcceptedRun? Accepted = null);
 
 /// <summary>The lock under which a run is to be made.</summary>
 /// <param name="PolicySha256">The lock's digest: that of the policy in effect.</param>

@@ -69,7 +69,7 @@ public sealed class UnlearningRun(
         var before = request.Parts is { } parts
             ? _timer.Time("merging parts", () => Merge(evaluator, original, parts, cancel))
             : Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
-        var violated = Gate.ViolatedFeatures(PolicyFor(original.Sha256), before);
+        var violated = Gate.ViolatedFeatures(PolicyFor(original.Sha256), before, Today());
 
         // Judge the original as it is where nothing is to be unlearned.
         var artifact = new JudgedGenerator(_policy, inputs, folder, original, request.Tool);
@@ -147,7 +147,8 @@ public sealed class UnlearningRun(
                    origin.Device, origin.Threads, origin.Started, origin.Finished),
         ];
         var fingerprint = MeasurementShard.FingerprintOf(
-            request.Tool, request.Source.EffectiveSha256, _policy, _inputs.Select(input => (input.Role, input.Sha256)));
+            request.Tool, request.Source.EffectiveSha256, _policy,
+            _inputs.Where(input => input.Role != InputRoles.Baseline).Select(input => (input.Role, input.Sha256)));
         return MeasurementShard.Merge(shards, fingerprint, original.Sha256, evaluator);
     }
 
@@ -242,7 +243,9 @@ public sealed class UnlearningRun(
         // Judge, and only then give the generator the name under which it is released; write the reports and the record.
         var judged = (after ?? before).GeneratorSha256;
         var policy = PolicyFor(judged);
-        var verdict = Gate.Judge(policy, before, after, Today());
+        var baseline = request.Accepted?.Baseline;
+        var verdict = Gate.Judge(
+            policy, before, after, Today(), AcceptedRun.CreateRatchet(baseline, _policy, _inputs));
         artifact.Conclude(verdict.Outcome, judged);
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion,
@@ -258,7 +261,8 @@ public sealed class UnlearningRun(
             Remarks: null,
             request.Origin,
             _parts,
-            request.Lock is { } made ? new RunLock(made.PolicySha256, made.Time, policy.Evaluation.Seed, made.Stamped) : null);
+            request.Lock is { } made ? new RunLock(made.PolicySha256, made.Time, policy.Evaluation.Seed, made.Stamped) : null,
+            baseline);
         List<Remark> remarks =
             [.. inputs.Remarks, .. AuditedRecord.WarnOfLeftOut(record, folder.Path, onlyComplete: true)];
         record = record with { Remarks = remarks.Count == 0 ? null : remarks };

@@ -124,6 +124,7 @@ public sealed class ModelCardFormat : IAttestationFormat
 
         text.Append(rules).Append('\n');
         AppendWaivers(text, run.Verdict);
+        AppendWarned(text, run.Verdict);
         AppendLimitations(text, [.. run.Verdict.Warnings, .. record.WarningRemarks()]);
         AppendFiles(text, run);
         return text.ToString();
@@ -141,6 +142,16 @@ public sealed class ModelCardFormat : IAttestationFormat
             text.Append("## Exceptions\n\nThese rules are not met, and waived until the day given.\n\n")
                 .Append(waivers)
                 .Append('\n');
+    }
+
+    private static void AppendWarned(StringBuilder text, Verdict verdict)
+    {
+        var warned = new MarkdownTable("Rule", "Verdict", "Why it does not fail");
+        foreach (var finding in verdict.Findings.Where(finding => finding.IsWarning))
+            warned.AddRow(
+                Code(finding.Rule.ToString()), ReportText.Mark(finding.State), Escape(finding.OnlyWarns?.Why ?? ReportText.None));
+        if (verdict.Findings.Any(finding => finding.IsWarning))
+            text.Append("## Warnings\n\nThese rules are not met, and only warn.\n\n").Append(warned).Append('\n');
     }
 
     private static void AppendLimitations(StringBuilder text, IReadOnlyList<string> limitations)

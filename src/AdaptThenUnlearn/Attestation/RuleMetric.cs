@@ -9,11 +9,12 @@ internal static class RuleMetric
     /// <summary>The metric's name for programs, e.g. <c>feature-rate</c>.</summary>
     public static string Name(RuleName rule) => rule.Limit switch
     {
-        RuleLimit.MaxRate => "feature-rate",
+        RuleLimit.MaxRate or RuleLimit.NoWorseRate => "feature-rate",
         RuleLimit.MinUnlearned => "share-unlearned",
-        RuleLimit.MaxFrechetDistance => "frechet-distance",
+        RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance => "frechet-distance",
         RuleLimit.MaxFrechetIncrease => "frechet-distance-increase",
         RuleLimit.MinShareKept => "share-kept",
+        RuleLimit.NoWorseShare => "class-share",
         _ => "value",
     };
 
@@ -23,11 +24,12 @@ internal static class RuleMetric
         var distance = (record.After ?? record.Before).Quality?.DistanceName ?? "Fréchet distance";
         return rule.Limit switch
         {
-            RuleLimit.MaxRate => $"share of images that show {rule.Subject}",
+            RuleLimit.MaxRate or RuleLimit.NoWorseRate => $"share of images that show {rule.Subject}",
             RuleLimit.MinUnlearned => $"share of {rule.Subject} that is unlearned",
-            RuleLimit.MaxFrechetDistance => distance,
+            RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance => distance,
             RuleLimit.MaxFrechetIncrease => $"growth of the {distance}",
             RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
+            RuleLimit.NoWorseShare => $"share of images of class {rule.Subject}",
             _ => rule.ToString(),
         };
     }
@@ -36,15 +38,15 @@ internal static class RuleMetric
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
-        var reading = rule.Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned
+        var reading = rule.IsOfFeature
             ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
             : null;
         var looks = reading?.Looks;
         var images = rule.Limit switch
         {
-            RuleLimit.MaxRate => looks is [.., var last] ? last.Samples : null,
+            RuleLimit.MaxRate or RuleLimit.NoWorseRate => looks is [.., var last] ? last.Samples : null,
             RuleLimit.MinUnlearned => looks is [var first, ..] ? first.Samples : null,
-            RuleLimit.MinShareKept => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
+            RuleLimit.MinShareKept or RuleLimit.NoWorseShare => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
             _ => measured.Quality?.Samples,
         };
         var person = reading?.Audit is { } audit

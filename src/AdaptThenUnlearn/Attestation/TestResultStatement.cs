@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Attestation;
 /// <remarks>
 /// By <see href="https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md">Statement v1</see> and
 /// <see href="https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md">test-result v0.1</see>. The
-/// subject is the artifact. Rules are the tests: a waived one is a warning, and one that was not measured has failed. Rules that
+/// subject is the artifact. Rules are the tests: one that is waived or only warns is a warning, and one that was not measured has failed. Rules that
 /// do not apply are left out. The configuration is what the run read, and its record.
 /// </remarks>
 public static class TestResultStatement
@@ -50,7 +50,7 @@ public static class TestResultStatement
         if (record.Origin?.BuildUrl is { } address)
             predicate["url"] = address;
         Tests("passedTests", FindingState.Passed);
-        Tests("warnedTests", FindingState.Waived);
+        Tests("warnedTests", FindingState.Waived, FindingState.Warned, FindingState.WarnedNotMeasured);
         Tests("failedTests", FindingState.Failed, FindingState.NotMeasured);
         return new JsonObject
         {
@@ -105,7 +105,7 @@ public static class TestResultStatement
             ("states another result than the record gives today", ["predicate", "result"]),
             ("names another record, policy, classifier or other input", ["predicate", "configuration"]),
             ("lists other passed rules", ["predicate", "passedTests"]),
-            ("lists other waived rules", ["predicate", "warnedTests"]),
+            ("lists other waived rules or warnings", ["predicate", "warnedTests"]),
             ("lists other failed rules", ["predicate", "failedTests"]),
         })
             if (!JsonNode.DeepEquals(Find(attested, path), Find(expected, path)))
@@ -121,7 +121,7 @@ public static class TestResultStatement
     public static string Result(Outcome outcome) => outcome switch
     {
         Outcome.Passed => "PASSED",
-        Outcome.PassedWithWaivers => "WARNED",
+        Outcome.PassedWithWaivers or Outcome.PassedWithWarnings or Outcome.NotEnforced => "WARNED",
         _ => "FAILED",
     };
 

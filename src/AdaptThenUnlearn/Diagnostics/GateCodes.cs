@@ -31,4 +31,7 @@ public static class GateCodes
     /// generator that may not be released was to be signed.
     /// </summary>
     public const string Attestation = "ATU3007";
+
+    /// <summary>Warning: a rule is not met or was not measured, and on this day it only warns.</summary>
+    public const string OnlyWarns = "ATU3010";
 }

@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Gating;
 /// <see cref="FindingState.NotMeasured"/>. A feature that the original emits within its limit has nothing to unlearn: its share
 /// unlearned does not apply either, only that it stays within the limit.
 /// </remarks>
-public static class Gate
+public static partial class Gate
 {
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
@@ -24,6 +24,8 @@ public static class Gate
     private const string RawOutput =
         "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that "
             + "users get.";
+    private const string NothingEnforced =
+        "Nothing was enforced: on this day every rule only warns, so the generator could not fail, and this verdict proves nothing.";
     private const string NothingTrained = "nothing was trained: the generator is the one that was measured";
     private const string NothingToUnlearn =
         "the original stays within maxRate, so there is nothing to unlearn; maxRate applies all the same";
@@ -34,13 +36,19 @@ public static class Gate
     /// <param name="after">
     /// Readings of the unlearned generator; null when nothing was trained, and the original itself is judged.
     /// </param>
-    /// <param name="today">UTC day, against which waivers expire.</param>
-    public static Verdict Judge(UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today)
+    /// <param name="today">UTC day, against which waivers expire and on which rules take effect.</param>
+    /// <param name="ratchet">
+    /// The last accepted run, than which the generator may not be worse; null without one, which is not measured where the policy
+    /// asks for one.
+    /// </param>
+    public static Verdict Judge(
+        UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today, Ratchet? ratchet = null)
     {
         List<Finding> findings =
         [
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
+            .. ratchet is not null || policy.Ratchet is true ? RatchetRules(policy, after ?? before, ratchet) : [],
         ];
         List<string> warnings =
         [
@@ -48,6 +56,10 @@ public static class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
             .. MeasurementWarnings.Find(policy, after ?? before),
         ];
+        if (policy.Rules is not null)
+            findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));
+        if (findings.Count > 0 && findings.TrueForAll(finding => finding.OnlyWarns is not null))
+            warnings.Add(NothingEnforced);
         string[] generators = [before.GeneratorSha256, (after ?? before).GeneratorSha256];
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today, generators);
@@ -58,13 +70,17 @@ public static class Gate
 
     /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
     /// <remarks>
-    /// Waivers are not considered: they let a failing generator be released, and do not replace the unlearning.
+    /// Waivers are not considered: they let a failing generator be released, and do not replace the unlearning. A rule that only
+    /// warns is no reason to change a generator.
     /// </remarks>
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
-    public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
+    /// <param name="today">UTC day, on which rules that only warn are passed over; null to pass over none.</param>
+    public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(
+        UnlearningPolicy policy, Measurement before, DateOnly? today) =>
         [.. policy.UndesiredFeatures.Where(feature => FeatureRules(OfOriginal(policy.Evaluation), feature, before, after: null)
-            .Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
+            .Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)
+                && (today is not { } day || policy.FindLeniency(finding.Rule, day) is null)))];
 
     /// <summary>
     /// Whether readings of the original generator have no meaning, so that training towards a limit would be useless.
@@ -398,6 +414,17 @@ public static class Gate
             : null;
     }
 
+    private static Finding Soften(Finding finding, RuleEnforcement? onlyWarns) => finding with
+    {
+        OnlyWarns = onlyWarns,
+        State = onlyWarns is null ? finding.State : finding.State switch
+        {
+            FindingState.Failed => FindingState.Warned,
+            FindingState.NotMeasured => FindingState.WarnedNotMeasured,
+            var state => state,
+        },
+    };
+
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(
         Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today, IReadOnlyList<string> generators)
@@ -409,6 +436,8 @@ public static class Gate
             warnings.Add($"The waiver of {waiver.Rule} was not applied: it counts from {day} on.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
             warnings.Add($"The waiver of {waiver.Rule} was not needed; remove it.");
+        else if (findings[at] is { IsWarning: true, OnlyWarns: { } softer })
+            warnings.Add($"The waiver of {waiver.Rule} was not needed: {softer.Why}.");
         else if (findings[at].State is FindingState.NotApplicable)
             warnings.Add($"The waiver of {waiver.Rule} was not needed: the rule does not apply to this run.");
         else if (findings[at].State is FindingState.NotMeasured)

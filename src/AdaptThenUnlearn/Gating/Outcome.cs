@@ -11,6 +11,17 @@ public enum Outcome
     /// </summary>
     PassedWithWaivers,
 
+    /// <summary>
+    /// What stops a release is met, and something that only warns is not: the generator may be released, and does not meet the
+    /// policy as written.
+    /// </summary>
+    PassedWithWarnings,
+
+    /// <summary>
+    /// Every rule only warns, so that nothing could fail: the generator may be released, and nothing is proven by that.
+    /// </summary>
+    NotEnforced,
+
     /// <summary>At least one rule is not met and not waived.</summary>
     Failed,
 
@@ -40,16 +51,24 @@ public static class Outcomes
     {
         if (Any(FindingState.Failed))
             return Outcome.Failed;
-        if (Any(FindingState.NotMeasured) || !(Any(FindingState.Passed) || Any(FindingState.Waived)))
+        if (Any(FindingState.NotMeasured) || findings.All(finding => finding.State is FindingState.NotApplicable))
             return Outcome.NotMeasured;
+        if (findings.All(finding => finding.OnlyWarns is not null))
+            return Outcome.NotEnforced;
 
-        return Any(FindingState.Waived) ? Outcome.PassedWithWaivers : Outcome.Passed;
+        // What only warns does not make a pass of rules that were not judged.
+        if (!findings.Any(finding => finding is { OnlyWarns: null, State: FindingState.Passed or FindingState.Waived }))
+            return Outcome.NotMeasured;
+        return Any(FindingState.Waived) ? Outcome.PassedWithWaivers
+            : findings.Any(finding => finding.IsWarning) ? Outcome.PassedWithWarnings
+            : Outcome.Passed;
 
         bool Any(FindingState state) => findings.Any(finding => finding.State == state);
     }
 
     /// <summary>Whether the generator may be released.</summary>
-    public static bool IsPass(this Outcome outcome) => outcome is Outcome.Passed or Outcome.PassedWithWaivers;
+    public static bool IsPass(this Outcome outcome) => outcome
+        is Outcome.Passed or Outcome.PassedWithWaivers or Outcome.PassedWithWarnings or Outcome.NotEnforced;
 
     /// <summary>The outcome as it is shown where a failed gate does not stop anything.</summary>
     /// <param name="outcome">Of the gate.</param>

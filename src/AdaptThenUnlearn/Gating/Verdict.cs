@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Gating;
 
 /// <summary>The gate's verdict on one generator under one policy.</summary>
 /// <param name="Passed">
-/// Whether it may be released: at least one rule was judged, and every rule that applies passed or is waived.
+/// Whether it may be released: at least one rule was judged, and every rule that applies passed, is waived, or only warns.
 /// </param>
 /// <param name="Findings">One for each rule, in the policy's order.</param>
 /// <param name="Warnings">What did not decide anything but should be known, such as a waiver that was not needed.</param>
@@ -27,7 +27,7 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
 
 /// <summary>The result for one rule.</summary>
 /// <param name="Rule">The rule's name, as waivers refer to it: <c>digit-8/maxRate</c>, <c>quality/maxFrechetIncrease</c>.</param>
-/// <param name="State">Passed, failed, not measured (counts as failed), waived, or not applicable.</param>
+/// <param name="State">Passed, failed, not measured (counts as failed), waived, a warning, or not applicable.</param>
 /// <param name="Observed">What was measured; null when it was not.</param>
 /// <param name="Judged">
 /// What was compared with the limit: the observation's unfavourable bound, or the observation itself; null when not measured.
@@ -53,6 +53,17 @@ public sealed record Finding(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ErrorCorrection? AuditorErrors { get; init; }
 
+    /// <summary>
+    /// Why the rule only warns on the day of the verdict, met or not; null, and left out, where it stops a release when it is not
+    /// met.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RuleEnforcement? OnlyWarns { get; init; }
+
+    /// <summary>Whether the rule is not met, or was not measured, and only warns.</summary>
+    [JsonIgnore]
+    public bool IsWarning => State is FindingState.Warned or FindingState.WarnedNotMeasured;
+
     /// <summary>Whether the rule prevents a release.</summary>
     [JsonIgnore]
     public bool StopsRelease => State is FindingState.Failed or FindingState.NotMeasured;
@@ -72,6 +83,12 @@ public enum FindingState
 
     /// <summary>The limit is not met, and a live waiver lets it pass.</summary>
     Waived,
+
+    /// <summary>The limit is not met, and the rule only warns.</summary>
+    Warned,
+
+    /// <summary>It is unknown whether the limit is met, and the rule only warns.</summary>
+    WarnedNotMeasured,
 
     /// <summary>
     /// There was nothing to compare with the limit, such as a growth where nothing was trained; it neither passes nor fails.

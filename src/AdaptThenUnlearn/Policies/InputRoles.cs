@@ -12,8 +12,15 @@ public static class InputRoles
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";
 
+    /// <summary>A policy that the policy builds on.</summary>
+    /// <param name="number">From 1, the nearest.</param>
+    public static string PolicyBase(int number) => FormattableString.Invariant($"policy base {number}");
+
     /// <summary>The lock beside the policy file, where the run is made under one.</summary>
     public const string Lock = "lock";
+
+    /// <summary>The record of the last accepted run, where the run is compared with one.</summary>
+    public const string Baseline = "baseline";
 
     /// <summary>What generated images are compared with, where that is a file or a folder.</summary>
     public const string Reference = "reference";

@@ -43,6 +43,9 @@ public static class MeasurementSettings
             Waivers = [],
             Report = new ReportOptions([], PublishSamples: false),
             MaxWaiverDays = null,
+            Rules = null,
+            Ratchet = null,
+            Extends = null,
         },
         PolicyJson.Options);
 
@@ -56,7 +59,8 @@ public static class MeasurementSettings
         ExtractorSha256 = null,
     };
 
-    private static IEnumerable<string> FindDifferences(JsonPath at, JsonElement one, JsonElement other)
+    /// <summary>The paths at which two JSON values differ.</summary>
+    internal static IEnumerable<string> FindDifferences(JsonPath at, JsonElement one, JsonElement other)
     {
         if (one.ValueKind == JsonValueKind.Object && other.ValueKind == JsonValueKind.Object)
             return one.EnumerateObject()

@@ -18,6 +18,7 @@ internal enum NameKind
     PixelRange,
     Normalization,
     Layout,
+    RuleSeverity,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -50,6 +51,7 @@ internal static class NameKinds
         NameKind.PixelRange => ImagePreprocessing.Ranges,
         NameKind.Normalization => ImagePreprocessing.Normalizations,
         NameKind.Layout => ImagePreprocessing.Layouts,
+        NameKind.RuleSeverity => RuleEnforcement.Severities,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -70,6 +72,7 @@ internal static class NameKinds
         NameKind.ResizeFilter => "filter",
         NameKind.PixelRange => "range of pixels",
         NameKind.Layout => "order of dimensions",
+        NameKind.RuleSeverity => "severity of a rule",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         _ => kind.ToString().ToLowerInvariant(),
@@ -79,7 +82,6 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
-            or NameKind.ImageRange
-            or NameKind.AuditorErrors or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
-            or NameKind.Normalization or NameKind.Layout;
+            or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
+            or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout;
 }

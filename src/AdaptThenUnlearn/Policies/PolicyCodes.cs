@@ -69,4 +69,10 @@ public static class PolicyCodes
 
     /// <summary>Warning: a file that a locked policy names has no pin.</summary>
     public const string UnpinnedInLock = "ATU1133";
+
+    /// <summary>A policy is laxer than the one that it builds on.</summary>
+    public const string LoosensBase = "ATU1150";
+
+    /// <summary>The policy that another builds on cannot be read, is not the pinned one, or the chain is too long or a circle.</summary>
+    public const string UnusableBase = "ATU1151";
 }

@@ -54,6 +54,14 @@ public sealed class PolicyOverride
         var errors = new List<PolicyError>();
         foreach (var each in overrides)
         {
+            if (each._steps[0] is "extends")
+            {
+                errors.Add(new PolicyError(
+                    PolicyCodes.ImpossibleOverride, each.Origin, 0, 0, $"$.{each.Path}",
+                    "cannot be set by an argument: what a policy builds on stands in its file"));
+                continue;
+            }
+
             try
             {
                 policy = (ObjectNode)each.Set(policy, 0);

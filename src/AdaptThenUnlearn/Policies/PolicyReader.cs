@@ -17,10 +17,15 @@ public sealed record PolicyResult(
     IReadOnlyList<PolicyError> Errors,
     IReadOnlyList<PolicyError> Warnings,
     string TextSha256,
-    string EffectiveJson);
+    string EffectiveJson)
+{
+    /// <summary>The policies that it builds on, the nearest first; those that were found where there are errors.</summary>
+    public IReadOnlyList<PolicyBase> Bases { get; init; } = [];
+}
 
 /// <summary>
-/// Turns text into a policy: parse it, apply arguments, check its shape and fill in defaults, check its values.
+/// Turns text into a policy: parse it, put it over what it builds on, apply arguments, check its shape and fill in defaults, check
+/// its values, and that it is nowhere laxer than what it builds on.
 /// </summary>
 public static class PolicyReader
 {
@@ -29,8 +34,16 @@ public static class PolicyReader
     /// <param name="file">The file's name in messages.</param>
     /// <param name="vocabulary">The names that the policy may use.</param>
     /// <param name="overrides">Arguments that replace or add values; the last one of a path wins.</param>
+    /// <param name="readBase">
+    /// Gives the text of a policy that this one builds on, by its path and its pinned digest; it throws an <see
+    /// cref="IOException"/> or an <see cref="UnauthorizedAccessException"/> where there is none. Null where there can be none.
+    /// </param>
     public static PolicyResult Read(
-        string text, string file, PolicyVocabulary vocabulary, IReadOnlyList<PolicyOverride> overrides)
+        string text,
+        string file,
+        PolicyVocabulary vocabulary,
+        IReadOnlyList<PolicyOverride> overrides,
+        Func<string, string, string>? readBase = null)
     {
         var digest = Sha256Digest.Compute(text);
         var (root, syntaxError) = PolicyText.Parse(text, file);
@@ -40,21 +53,31 @@ public static class PolicyReader
         if (root is not ObjectNode written)
             return new(null, [NotAnObject(root!)], [], digest, "");
 
-        var (effective, overrideErrors) = PolicyOverride.ApplyAll(written, overrides);
+        var bases = new PolicyBases(vocabulary, readBase);
+        var (merged, basis) = bases.Extend(written, file);
+        if (bases.Errors.Count > 0)
+            return new(null, InOrder(bases.Errors), [], digest, "") { Bases = bases.Found };
+
+        var (effective, overrideErrors) = PolicyOverride.ApplyAll(merged, overrides);
         var completion = new PolicyCompletion(vocabulary);
         var complete = completion.Complete(effective);
         var policy = Deserialise(complete);
-        var findings = Place(policy.Check(JsonPath.Root).Where(finding => HasValidInputs(finding, completion)), effective);
+        var loosened = basis is null || completion.Errors.Count > 0 ? [] : PolicyTightening.FindLoosened(basis, policy);
+        var findings = Place(
+            policy.Check(JsonPath.Root).Where(finding => HasValidInputs(finding, completion)).Concat(loosened), effective);
 
         var errors =
             InOrder([.. overrideErrors, .. completion.Errors, .. findings.Where(found => found.Severity == Severity.Error)]);
         var warnings = InOrder([.. findings.Where(found => found.Severity == Severity.Warning)]);
         return errors.Length == 0
-            ? new(policy, [], warnings, digest, CanonicalJson.Serialize(policy))
-            : new(null, errors, warnings, digest, "");
+            ? new(policy, [], warnings, digest, CanonicalJson.Serialize(policy)) { Bases = bases.Found }
+            : new(null, errors, warnings, digest, "") { Bases = bases.Found };
     }
 
-    /// <summary>The place of a property, for messages about it; of the object that lacks it when it is absent.</summary>
+    /// <summary>
+    /// The place of a property, for messages about it. Where it is absent, that of the object that lacks it, or of the reference to
+    /// the policy that it is inherited from.
+    /// </summary>
     /// <param name="text">The policy's text.</param>
     /// <param name="path">A JSON path, e.g. <c>$.undesiredFeatures[0].class</c>.</param>
     /// <returns>1-based; zeros when the text is not a JSON object.</returns>
@@ -65,7 +88,8 @@ public static class PolicyReader
 
         var positions = new Dictionary<string, Position>();
         Collect(written, JsonPath.Root, positions);
-        var at = Nearest(path, positions);
+        if (!positions.TryGetValue(path, out var at) && !positions.TryGetValue(JsonPath.Root["extends"].Text, out at))
+            at = Nearest(path, positions);
         return (at.Line, at.Column);
     }
 
@@ -77,7 +101,7 @@ public static class PolicyReader
         JsonPath.Root.Text,
         $"a policy is an object, but this is {root.Description}");
 
-    private static UnlearningPolicy Deserialise(PolicyNode complete)
+    internal static UnlearningPolicy Deserialise(PolicyNode complete)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))
@@ -89,7 +113,7 @@ public static class PolicyReader
     private static bool HasValidInputs(PolicyFinding finding, PolicyCompletion completion) =>
         completion.IsValid(finding.Path) && finding.DependsOn.All(completion.IsValid);
 
-    private static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, ObjectNode effective)
+    internal static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, ObjectNode effective)
     {
         var positions = new Dictionary<string, Position>();
         Collect(effective, JsonPath.Root, positions);

@@ -31,8 +31,46 @@ public static class PolicySchema
         foreach (var (keyword, value) in new PolicySchemaWriter(vocabulary).WritePolicy().ToArray())
             root[keyword] = value?.DeepClone();
 
+        AllowInherited(root);
+
         // The reader ignores its value, so the schema accepts any.
         root["properties"]![Reference] = new JsonObject { ["description"] = "Path or address of this schema, for editors." };
         return root.ToJsonString(_indented) + "\n";
+    }
+
+    // A policy that builds on another may leave out what it inherits, in the sections and entries that are merged.
+    private static void AllowInherited(JsonObject root)
+    {
+        var properties = root["properties"]!.AsObject();
+        var required = root["required"]!.AsArray().Select(name => name!.GetValue<string>()).ToList();
+        root["required"] = new JsonArray("name");
+        root["if"] = new JsonObject
+        {
+            ["required"] = new JsonArray("extends"),
+            ["properties"] = new JsonObject { ["extends"] = new JsonObject { ["type"] = "object" } },
+        };
+        root["else"] = new JsonObject
+        {
+            ["required"] = new JsonArray([.. required.Where(name => name != "name").Select(name => JsonValue.Create(name))]),
+            ["properties"] = new JsonObject
+            {
+                ["classifiers"] = new JsonObject { ["additionalProperties"] = Take(properties["classifiers"]!["additionalProperties"]!) },
+                ["undesiredFeatures"] = new JsonObject { ["items"] = Take(properties["undesiredFeatures"]!["items"]!) },
+                ["quality"] = Take(properties["quality"]!),
+            },
+        };
+
+        static JsonObject Take(JsonNode from)
+        {
+            var taken = new JsonObject();
+            foreach (var keyword in new[] { "required", "anyOf" })
+                if (from[keyword] is { } demand)
+                {
+                    from.AsObject().Remove(keyword);
+                    taken[keyword] = demand;
+                }
+
+            return taken;
+        }
     }
 }

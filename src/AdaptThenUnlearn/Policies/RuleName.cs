@@ -35,6 +35,17 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
     /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
     public static RuleName MinShareKept(string? kept = null) => new(RuleLimit.MinShareKept, kept);
 
+    /// <summary>The rule that a feature is not more frequent than in the last accepted run.</summary>
+    /// <param name="feature">The feature's name.</param>
+    public static RuleName NoWorseRate(string feature) => new(RuleLimit.NoWorseRate, feature);
+
+    /// <summary>The rule that the Fréchet distance is not larger than in the last accepted run.</summary>
+    public static RuleName NoWorseDistance { get; } = new(RuleLimit.NoWorseDistance);
+
+    /// <summary>The rule that a class is not rarer than in the last accepted run.</summary>
+    /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
+    public static RuleName NoWorseShare(string? kept = null) => new(RuleLimit.NoWorseShare, kept);
+
     /// <summary>Parses a name.</summary>
     /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
     /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
@@ -44,12 +55,19 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         [Section, "maxFrechetIncrease"] => MaxFrechetIncrease,
         [Section, "minShareKept"] => MinShareKept(),
         [Section, "minShareKept", var kept] => MinShareKept(kept),
+        [Section, "frechetNoWorseThanBaseline"] => NoWorseDistance,
+        [Section, "shareNoWorseThanBaseline"] => NoWorseShare(),
+        [Section, "shareNoWorseThanBaseline", var kept] => NoWorseShare(kept),
+        [var feature, "noWorseThanBaseline"] => NoWorseRate(feature),
         [var feature, "maxRate"] => MaxRate(feature),
         [var feature, "minUnlearned"] => MinUnlearned(feature),
         _ => new(RuleLimit.Unknown, text),
     };
 
-    /// <summary>The limit's property in a policy, for example <c>maxRate</c>; empty for an unknown rule.</summary>
+    /// <summary>
+    /// The limit's property in a policy, for example <c>maxRate</c>; the last part of the name where a rule has no property, and
+    /// empty for an unknown rule.
+    /// </summary>
     public string Property => Limit switch
     {
         RuleLimit.MaxRate => "maxRate",
@@ -57,11 +75,20 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         RuleLimit.MaxFrechetDistance => "maxFrechetDistance",
         RuleLimit.MaxFrechetIncrease => "maxFrechetIncrease",
         RuleLimit.MinShareKept => "minShareKept",
+        RuleLimit.NoWorseRate => "noWorseThanBaseline",
+        RuleLimit.NoWorseDistance => "frechetNoWorseThanBaseline",
+        RuleLimit.NoWorseShare => "shareNoWorseThanBaseline",
         _ => "",
     };
 
     /// <summary>Whether the rule limits an undesired feature.</summary>
-    public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned;
+    public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate;
+
+    /// <summary>Whether the rule compares with the last accepted run; then its limit is not in the policy.</summary>
+    public bool IsOfRatchet => Limit is RuleLimit.NoWorseRate or RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare;
+
+    /// <summary>Whether the rule's numbers are a distance, in squared feature units; all others are shares.</summary>
+    public bool IsDistance => Limit is RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance;
 
     /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
@@ -102,4 +129,13 @@ public enum RuleLimit
 
     /// <summary>Smallest part of its share that a class must keep.</summary>
     MinShareKept,
+
+    /// <summary>Largest share of the images that may show a feature, by the last accepted run.</summary>
+    NoWorseRate,
+
+    /// <summary>Largest Fréchet distance, by the last accepted run.</summary>
+    NoWorseDistance,
+
+    /// <summary>Smallest share of the images that a class must have, by the last accepted run.</summary>
+    NoWorseShare,
 }

@@ -21,6 +21,16 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="MaxWaiverDays">
 /// How many days a waiver may last at most, from <c>approvedOn</c> to <c>expires</c>. When absent, any number.
 /// </param>
+/// <param name="Rules">
+/// Rules that only warn, or that begin to stop a release on a day. All others stop it when they are not met.
+/// </param>
+/// <param name="Ratchet">
+/// Whether a run must be compared with the last accepted one (<c>atu govern --ratchet</c>), than which it may not be worse. False
+/// when absent; a run that is given one is compared with it all the same.
+/// </param>
+/// <param name="Extends">
+/// The policy that this one builds on: everything that is not set here is inherited, and nothing may be laxer. None when absent.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -37,12 +47,43 @@ public sealed record UnlearningPolicy(
 
     // An absent value is not written, so that older policies keep their digests.
     [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? MaxWaiverDays = null)
+    int? MaxWaiverDays = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null,
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Ratchet = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PolicyExtension? Extends = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
     public IReadOnlyList<RuleName> RuleNames() =>
-        [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
+    [
+        .. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? [],
+        .. Ratchet is true ? RatchetRuleNames() : [],
+    ];
+
+    // A run can be given an accepted one although the policy does not ask for it.
+    private IEnumerable<RuleName> RatchetRuleNames() =>
+    [
+        .. UndesiredFeatures.Select(feature => RuleName.NoWorseRate(feature.Name)),
+        .. Quality is { MaxFrechetDistance: not null } or { MaxFrechetIncrease: not null }
+            ? new[] { RuleName.NoWorseDistance }
+            : [],
+        .. Quality is { MinShareKept: not null }
+            ? Quality.KeptClasses(this)?.Select(kept => RuleName.NoWorseShare(kept)) ?? []
+            : [],
+    ];
+
+    /// <summary>What makes a rule only warn on a day; null where it stops a release when it is not met.</summary>
+    /// <param name="rule">A rule's name.</param>
+    /// <param name="today">UTC day.</param>
+    public RuleEnforcement? FindLeniency(RuleName rule, DateOnly today) =>
+        FindEnforcement(rule) is { } found && found.OnlyWarns(today) ? found : null;
+
+    // The entry of one class goes before that of all classes.
+    internal RuleEnforcement? FindEnforcement(RuleName rule) =>
+        Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
+            ?? (rule is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null }
+                ? FindEnforcement(rule with { Subject = null })
+                : null);
 
     /// <summary>
     /// Roles of the files whose programs are run, because the policy says so; none if all files are weights alone.
@@ -65,14 +106,16 @@ public sealed record UnlearningPolicy(
         if (rule.Limit is RuleLimit.Unknown)
             return null;
         if (!rule.IsOfFeature)
-            return JsonPath.Root["quality"][rule.Property].Text;
+            return (rule.IsOfRatchet ? JsonPath.Root["quality"] : JsonPath.Root["quality"][rule.Property]).Text;
 
         var feature = UndesiredFeatures
             .Index()
             .Where(each => each.Item.Name == rule.Subject)
             .Select(each => (int?)each.Index)
             .FirstOrDefault();
-        return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][rule.Property].Text : null;
+        return feature is not { } index ? null
+            : rule.IsOfRatchet ? JsonPath.Root["undesiredFeatures"][index].Text
+            : JsonPath.Root["undesiredFeatures"][index][rule.Property].Text;
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
@@ -88,6 +131,8 @@ public sealed record UnlearningPolicy(
         .. Evaluation.Check(at["evaluation"]),
         .. Unlearning.Check(at["unlearning"]),
         .. Waivers.SelectMany((waiver, index) => waiver.Check(at["waivers"][index], this)),
+        .. Rules?.SelectMany((rule, index) => rule.Check(at["rules"][index], this)) ?? [],
+        .. at["rules"].MustBeDistinct(Rules?.Select(rule => rule.Rule) ?? [], item => item["rule"]),
         .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
     ];
 
@@ -103,6 +148,40 @@ public sealed record UnlearningPolicy(
 
     internal IEnumerable<PolicyFinding> CheckClassifier(JsonPath at, string name) =>
         at.MustBeOneOf(name, [.. Classifiers.Keys], "classifier of this policy", JsonPath.Root["classifiers"]);
+
+    /// <summary>No finding if this policy has the rule, or if nobody knows whether it has a rule of that class.</summary>
+    internal IEnumerable<PolicyFinding> CheckRule(JsonPath at, string rule)
+    {
+        var ofUnlistedClass = Quality is { MinShareKept: not null } quality
+            && quality.KeptClasses(this) is null
+            && RuleName.Parse(rule) is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject.Length: > 0 };
+        return ofUnlistedClass
+            ? []
+            : at.MustBeOneOf(
+                rule,
+                [
+                    .. RuleNames().Union(RuleName.Parse(rule).IsOfRatchet ? RatchetRuleNames() : [])
+                        .Select(name => name.ToString()),
+                ],
+                "rule of this policy",
+                PathsBehindRuleNames());
+    }
+
+    private JsonPath[] PathsBehindRuleNames()
+    {
+        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
+        return
+        [
+            features,
+            .. Enumerable.Range(0, UndesiredFeatures.Count).SelectMany(index => new[]
+            {
+                features[index]["name"], features[index]["maxRate"], features[index]["minUnlearned"],
+                features[index]["class"], features[index]["annotator"], features[index]["auditor"],
+            }),
+            quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
+            JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["classes"],
+        ];
+    }
 }
 
 /// <summary>The generator under the policy.</summary>
@@ -221,7 +300,7 @@ public sealed record ClassifierChoice(
     internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 
     // Compares paths as text, without "." and "x/..", so that two spellings of a path are one file.
-    private static string NormalizePath(string path)
+    internal static string NormalizePath(string path)
     {
         List<string> parts = [];
         foreach (var part in NormalizeSlashes(path)
@@ -780,7 +859,7 @@ public sealed record Waiver(
             : null;
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
-        [.. CheckRule(at, policy), .. CheckDays(at, policy.MaxWaiverDays)];
+        [.. policy.CheckRule(at["rule"], Rule), .. CheckDays(at, policy.MaxWaiverDays)];
 
     private IEnumerable<PolicyFinding> CheckDays(JsonPath at, int? most)
     {
@@ -803,36 +882,6 @@ public sealed record Waiver(
 
     private static DateOnly LastDay(DateOnly from, int days) =>
         DateOnly.FromDayNumber(Math.Clamp(from.DayNumber + days, 0, DateOnly.MaxValue.DayNumber));
-
-    private IEnumerable<PolicyFinding> CheckRule(JsonPath at, UnlearningPolicy policy)
-    {
-        var ofUnlistedClass = policy.Quality is { MinShareKept: not null } quality
-            && quality.KeptClasses(policy) is null
-            && RuleName.Parse(Rule) is { Limit: RuleLimit.MinShareKept, Subject.Length: > 0 };
-        return ofUnlistedClass
-            ? []
-            : at["rule"].MustBeOneOf(
-                Rule,
-                [.. policy.RuleNames().Select(name => name.ToString())],
-                "rule of this policy",
-                PathsBehindRuleNames(policy));
-    }
-
-    private static JsonPath[] PathsBehindRuleNames(UnlearningPolicy policy)
-    {
-        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
-        return
-        [
-            features,
-            .. Enumerable.Range(0, policy.UndesiredFeatures.Count).SelectMany(index => new[]
-            {
-                features[index]["name"], features[index]["maxRate"], features[index]["minUnlearned"],
-                features[index]["class"], features[index]["annotator"], features[index]["auditor"],
-            }),
-            quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
-            JsonPath.Root["classifiers"][policy.Quality?.CountingClassifier(policy) ?? ""]["classes"],
-        ];
-    }
 }
 
 /// <summary>Which reports are written.</summary>

@@ -82,12 +82,17 @@ public sealed class Advice
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,
-            FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
-            FindingState.NotMeasured => new(
+            FindingState.NotMeasured or FindingState.WarnedNotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
+            FindingState.NotMeasured or FindingState.WarnedNotMeasured => new(
                 rule,
                 Trusted("it was not measured: "),
                 Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)),
-                Trusted(". What is not measured has failed.")),
+                Trusted(finding.IsWarning ? "." : ". What is not measured has failed.")),
+            _ when name.IsOfRatchet => new(
+                rule,
+                Trusted(
+                    "it is worse than in the last accepted run, by more than the error of both: undo what changed since, or unlearn "
+                        + "longer; a new baseline needs a run that is accepted, with a waiver of this rule.")),
             _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
                 null, [
@@ -141,7 +146,7 @@ public sealed class Advice
                 Trusted(")"), .. _search]);
 
         var change = FromTo(was, isNow, Percent);
-        return Gate.ViolatedFeatures(policy, before).Any(feature => feature.Name == name.Subject)
+        return Gate.ViolatedFeatures(policy, before, today: null).Any(feature => feature.Name == name.Subject)
             ? new(rule, [
                 Trusted(
                     $"it did not become rarer{change}; see in the report whether the annotator finds the feature, and "

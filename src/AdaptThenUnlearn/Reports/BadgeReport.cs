@@ -69,6 +69,8 @@ public sealed class BadgeReport : IReportFormat
     {
         Outcome.Passed => (HighestRate(verdict) is { } rate ? $"≤ {rate}" : "passed", Green),
         Outcome.PassedWithWaivers => ("waived", Amber),
+        Outcome.PassedWithWarnings => ("warnings", Amber),
+        Outcome.NotEnforced => ("not enforced", Grey),
         Outcome.NotMeasured => ("not measured", Grey),
         _ => ("failed", Red),
     };

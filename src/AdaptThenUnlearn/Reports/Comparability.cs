@@ -25,8 +25,9 @@ public static class Comparability
 
         return rule.Limit switch
         {
-            RuleLimit.MaxRate or RuleLimit.MinUnlearned => OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
-            RuleLimit.MinShareKept => OfShares(earlier, current),
+            RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate =>
+                OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
+            RuleLimit.MinShareKept or RuleLimit.NoWorseShare => OfShares(earlier, current),
             _ => OfQuality(was.Quality, isNow.Quality),
         };
     }

@@ -34,17 +34,24 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
                 ErrorCorrection.Audited => " audited",
                 _ => "",
             },
-            $"{finding.Comparator} {WriteLimit(rule, finding.Limit)}");
+            HasLimit(finding) ? $"{finding.Comparator} {WriteLimit(rule, finding.Limit)}" : NoWorse);
     }
+
+    /// <summary>The demand of a rule whose limit is a reading of the last accepted run that is not known.</summary>
+    internal const string NoWorse = "no worse";
+
+    /// <summary>Whether a finding's limit is known: that of a ratchet is measured.</summary>
+    internal static bool HasLimit(Finding finding) => !(finding.Rule.IsOfRatchet && finding.Judged is null);
 
     /// <summary>What a rule's numbers are, in a word or two.</summary>
     public static string QuantityOf(RuleName rule) => rule.Limit switch
     {
-        RuleLimit.MaxRate => "rate",
+        RuleLimit.MaxRate or RuleLimit.NoWorseRate => "rate",
         RuleLimit.MinUnlearned => "share unlearned",
-        RuleLimit.MaxFrechetDistance => "distance",
+        RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance => "distance",
         RuleLimit.MaxFrechetIncrease => "increase",
         RuleLimit.MinShareKept => "share kept",
+        RuleLimit.NoWorseShare => "share",
         _ => "value",
     };
 
@@ -83,7 +90,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
     /// <param name="limit">Finite.</param>
     public static string WriteLimit(RuleName rule, double limit) => Text(limit, IsShare(rule));
 
-    private static bool IsShare(RuleName rule) => rule.Limit is not RuleLimit.MaxFrechetDistance;
+    private static bool IsShare(RuleName rule) => !rule.IsDistance;
 
     private static int Scale(bool isShare) => isShare ? 100 : 1;
 

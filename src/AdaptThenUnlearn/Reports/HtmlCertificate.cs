@@ -76,12 +76,14 @@ internal static class HtmlCertificate
     // Who approved them, and why, stands beside the verdict on the same page.
     private static (string What, Phrase[] Value) Excepted(RunRecord record)
     {
-        var waived = record.Verdict.Findings.Where(finding => finding.Waiver is not null).ToList();
-        return ("Exceptions", waived.Count == 0 ? [Trusted("none")] : [
-            .. waived.SelectMany((finding, index) => new[]
+        var excepted = record.Verdict.Findings.Where(finding => finding.Waiver is not null || finding.OnlyWarns is not null)
+            .ToList();
+        return ("Exceptions", excepted.Count == 0 ? [Trusted("none")] : [
+            .. excepted.SelectMany((finding, index) => new[]
             {
-                Trusted(index == 0 ? "" : ", "), Code(finding.Rule.ToString()), Trusted(" until "),
-                Untrusted(finding.Waiver!.Expires),
+                Trusted(index == 0 ? "" : ", "), Code(finding.Rule.ToString()),
+                Trusted(finding.Waiver is null ? ": " : " until "),
+                Untrusted(finding.Waiver?.Expires ?? finding.OnlyWarns!.Why),
             }),
         ]);
     }

@@ -68,8 +68,8 @@ public sealed class HtmlReport : IReportFormat
         foreach (var (name, value) in Tiles(record))
             html.Append(InvariantCulture, $"<div><dt><bdi>{Escape(name)}</bdi></dt><dd>{KeepUnits(Escape(value))}</dd></div>\n");
         html.Append("</dl>\n</header>\n");
-        if (page.Waived is { } waived)
-            Section(html, waived, record);
+        foreach (var section in new[] { page.Waived, page.Warned }.OfType<ReportSection>())
+            Section(html, section, record);
         foreach (var warning in page.Warnings)
             html.Append(InvariantCulture, $"<p class=\"warning\"><bdi>{Escape(warning)}</bdi></p>\n");
     }
@@ -90,6 +90,8 @@ public sealed class HtmlReport : IReportFormat
             $"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
         if (findings.Count(finding => finding.State is FindingState.Waived) is > 0 and var waived)
             yield return ("not met, and waived", FormattableString.Invariant($"{waived} of {findings.Count}"));
+        if (findings.Count(finding => finding.IsWarning) is > 0 and var warned)
+            yield return ("not met, and only warned", FormattableString.Invariant($"{warned} of {findings.Count}"));
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
@@ -124,7 +126,7 @@ public sealed class HtmlReport : IReportFormat
                 .Append(
                     "<figcaption>Points are what was measured, oldest first; lines reach to the bound that was judged, and the "
                         + "dashed line is the limit of its day; each axis begins at zero. Red points failed, amber ones "
-                        + "were waived, and hollow ones cannot be compared with the newest run.</figcaption>\n</figure>\n");
+                        + "were waived or only warned, and hollow ones cannot be compared with the newest run.</figcaption>\n</figure>\n");
         if (section.Topic is ReportTopic.Shares)
             html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
                 + "class=\"key undesired\"></span>undesired</p>\n");

@@ -27,8 +27,8 @@ internal static class HtmlStyle
         header, section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.5rem; margin: 0 0 1rem; }
         header { border-left: 6px solid var(--verdict); }
         header.good { --verdict: var(--good); } header.bad { --verdict: var(--bad); } header.caution { --verdict: var(--caution); }
-        section.waived { background: var(--caution-soft); border-color: var(--caution); } .waived h2, .waived .note, .waived th { color: var(--caution); }
-        .waived th, .waived tbody { border-color: var(--caution); }
+        section.waived, section.warned { background: var(--caution-soft); border-color: var(--caution); } .waived h2, .waived .note, .waived th, .warned h2, .warned .note, .warned th { color: var(--caution); }
+        .waived th, .waived tbody, .warned th, .warned tbody { border-color: var(--caution); }
         a { color: var(--link); }
         h1 { margin: 0 0 .4rem; font-size: 1.7rem; line-height: 1.25; }
         h1 .mark.mark { display: inline; background: none; color: var(--verdict); padding: 0; font-size: inherit; white-space: normal; }
@@ -46,10 +46,10 @@ internal static class HtmlStyle
         th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .82rem; vertical-align: bottom; overflow-wrap: normal; }
         th, td { padding: .45rem .9rem .45rem 0; } th:last-child, td:last-child { padding-right: 0; } td { vertical-align: top; }
         thead, tbody { border-bottom: 1px solid var(--line); } tbody:last-child { border-bottom: 0; }
-        .rules td:nth-child(n+2):nth-child(-n+5), .waived td:nth-child(n+2):nth-child(-n+4), .waived td:last-child,
+        .rules td:nth-child(n+2):nth-child(-n+5), .waived td:nth-child(n+2):nth-child(-n+4), .warned td:nth-child(n+2):nth-child(-n+5), .waived td:last-child,
         .features td:nth-child(n+4), .quality td:nth-child(n+2), .shares td:nth-child(n+2) { white-space: nowrap; }
         td:first-child { min-width: 5.5rem; }
-        .rules td:first-child, .mending td:first-child, .waived td:first-child { min-width: 14rem; }
+        .rules td:first-child, .mending td:first-child, .waived td:first-child, .warned td:first-child { min-width: 14rem; }
         .rules .about td { white-space: normal; padding: 0 0 .6rem; color: var(--quiet); font-size: .95em; } .about p { margin: 0; max-width: 52rem; }
         .about em { font-style: normal; font-weight: 600; }
         .rules .members td:first-child { min-width: 0; } .members { margin: .8rem 0 0; } .members summary { color: var(--quiet); font-size: .92rem; }
@@ -76,9 +76,9 @@ internal static class HtmlStyle
           body { padding: .75rem .6rem 2rem; } header, section { padding: 1rem; }
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           table, tbody { display: block; } tr { display: block; } tbody { padding: .5rem 0; }
-          td, .rules td:first-child, .mending td:first-child, .waived td:first-child { display: grid; min-width: 0; grid-template-columns: 6.5rem minmax(0, 1fr); gap: .6rem; padding: .12rem 0; }
+          td, .rules td:first-child, .mending td:first-child, .waived td:first-child, .warned td:first-child { display: grid; min-width: 0; grid-template-columns: 6.5rem minmax(0, 1fr); gap: .6rem; padding: .12rem 0; }
           td::before { content: attr(data-column); color: var(--quiet); font-size: .82rem; }
-          .rules td:nth-child(n), .waived td:nth-child(n), .features td:nth-child(n), .quality td:nth-child(n), .shares td:nth-child(n) { white-space: normal; }
+          .rules td:nth-child(n), .waived td:nth-child(n), .warned td:nth-child(n), .features td:nth-child(n), .quality td:nth-child(n), .shares td:nth-child(n) { white-space: normal; }
           .training td, .run td, .rules .about td { display: block; } .training td::before, .run td::before, .about td::before { content: none; }
           .training td:first-child, .run td:first-child { color: var(--quiet); font-size: .82rem; }
           .tiles { grid-template-columns: 1fr 1fr; }
@@ -88,9 +88,9 @@ internal static class HtmlStyle
           :root { color-scheme: light; font-size: 10.5px; }
           body { print-color-adjust: exact; background: none; max-width: none; padding: 0; font-size: 1rem; line-height: 1.35; }
           header, section { border: 0; border-radius: 0; padding: 0; margin: 0 0 .6rem; } header { border-left: 5px solid var(--verdict); padding-left: .8rem; }
-          section.waived, .warning { padding: .5rem .7rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.1rem; margin-bottom: .3rem; break-after: avoid; }
+          section.waived, section.warned, .warning { padding: .5rem .7rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.1rem; margin-bottom: .3rem; break-after: avoid; }
           th, td { padding-top: .15rem; padding-bottom: .15rem; } .rules .about td { padding-bottom: .25rem; } .about p { max-width: none; }
-          .rules td:first-child, .mending td:first-child, .waived td:first-child { min-width: 0; }
+          .rules td:first-child, .mending td:first-child, .waived td:first-child, .warned td:first-child { min-width: 0; }
           .tiles { gap: .4rem; margin-top: .4rem; } .tiles div { padding: .25rem .5rem; } .tiles dd { font-size: 1rem; }
           .note { margin-top: .3rem; } .members td { font-size: .9em; padding-top: 0; padding-bottom: 0; } tbody, figure, .certificate { break-inside: avoid; }
           details::details-content { content-visibility: visible; block-size: auto; } summary { list-style: none; }

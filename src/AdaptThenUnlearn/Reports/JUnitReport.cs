@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Reports;
 /// <remarks>
 /// One suite for the policy, one case for each rule. A rule that failed is a failure; one that was not measured is an error,
 /// because nobody knows; one that is waived is skipped, with the waiver's reason, approver and last day, so that it is neither
-/// red nor forgotten; one that does not apply is skipped too, and says why. The suite's time is the run's; judging takes none.
+/// red nor forgotten; one that only warns, and one that does not apply, is skipped too, and says why. The suite's time is the run's; judging takes none.
 /// The elements are those that every reader of the format shares: <c>skipped</c> has no attributes, and comes before
 /// <c>system-out</c>.
 /// </remarks>
@@ -47,7 +47,9 @@ public sealed class JUnitReport : IReportFormat
             new XAttribute("name", XmlText.Legal(record.Policy.Name)),
             counts,
             new XAttribute(
-                "skipped", findings.Count(finding => finding.State is FindingState.Waived or FindingState.NotApplicable)),
+                "skipped",
+                findings.Count(
+                    finding => finding.IsWarning || finding.State is FindingState.Waived or FindingState.NotApplicable)),
             new XAttribute(
                 "timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
             new XElement("properties", Properties(record).Select(property => new XElement(
@@ -88,6 +90,11 @@ public sealed class JUnitReport : IReportFormat
             FindingState.Waived =>
             [
                 new XElement("skipped", XmlText.Legal(VerdictText.DescribeWaiver(finding) ?? "waived")),
+                new XElement("system-out", sentence)
+            ],
+            FindingState.Warned or FindingState.WarnedNotMeasured =>
+            [
+                new XElement("skipped", XmlText.Legal($"{ReportText.Describe(finding.State)}: {finding.OnlyWarns?.Why}")),
                 new XElement("system-out", sentence)
             ],
             FindingState.NotApplicable =>

@@ -26,9 +26,10 @@ public sealed class MarkdownReport : IReportFormat
         if (page.Description is { } description)
             text.Append(MarkdownText.Escape(description)).Append("\n\n");
         text.Append(page.Sentence).Append('\n');
-        if (page.Waived is { } waived)
+        foreach (var section in new[] { page.Waived, page.Warned }.OfType<ReportSection>())
             text.Append('\n')
-                .Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.RenderPhrases(waived.Note)}"));
+                .Append(Quoted(
+                    $"⚠️ **{section.Heading}**\n\n{Table(section.Table!)}\n{MarkdownText.RenderPhrases(section.Note)}"));
         foreach (var warning in page.Warnings)
             text.Append("\n> ⚠️ ").Append(MarkdownText.Escape(warning)).Append('\n');
         return text.ToString();

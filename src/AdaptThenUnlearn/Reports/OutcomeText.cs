@@ -15,6 +15,8 @@ public static class OutcomeText
     {
         Outcome.Passed => "Passed",
         Outcome.PassedWithWaivers => "Passed with waivers",
+        Outcome.PassedWithWarnings => "Passed with warnings",
+        Outcome.NotEnforced => "Not enforced",
         Outcome.NotMeasured => "Failed (not measured)",
         Outcome.Advisory => "Failed (advisory)",
         Outcome.NotProven => "Not proven",
@@ -43,7 +45,14 @@ public static class OutcomeText
             Outcome.PassedWithWaivers =>
                 $"{NotMet(findings, [FindingState.Waived])} and waived; {generator} does NOT meet the policy as written. "
                 + $"It may be released only while the "
-                + $"{Waivers(findings)}.{(trained ? "" : " Nothing was trained, and the artifact is the input, byte for byte.")}",
+                + $"{Waivers(findings)}.{OnlyWarned(findings)}{InputItself(trained)}",
+            Outcome.PassedWithWarnings =>
+                $"{NotMet(findings, _warned)} and only {Warns(findings)}; {generator} does NOT meet the policy as written. It may "
+                    + $"be released.{InputItself(trained)}",
+            Outcome.NotEnforced =>
+                $"Nothing was enforced: on the day of the verdict every rule only warns, and {NotMetInWords(findings)}. "
+                    + $"{char.ToUpperInvariant(generator[0])}{generator[1..]} may be released, and this proves nothing."
+                    + InputItself(trained),
             Outcome.NotProven =>
                 "The rules are met by a claim that nothing holds to this repository's policy and files: this is not a verdict, "
                     + "and nothing may be released on it.",
@@ -77,6 +86,20 @@ public static class OutcomeText
             : $"{lasts}, up to and including {first.ToString(Day, CultureInfo.InvariantCulture)} (UTC)";
     }
 
+    private static readonly FindingState[] _warned = [FindingState.Warned, FindingState.WarnedNotMeasured];
+
+    private static string InputItself(bool trained) =>
+        trained ? "" : " Nothing was trained, and the artifact is the input, byte for byte.";
+
+    private static string OnlyWarned(IReadOnlyCollection<Finding> findings) =>
+        findings.Any(finding => finding.IsWarning) ? $" {NotMet(findings, _warned)} too, and only {Warns(findings)}." : "";
+
+    private static string Warns(IReadOnlyCollection<Finding> findings) =>
+        findings.Count(finding => finding.IsWarning) == 1 ? "warns" : "warn";
+
+    private static string NotMetInWords(IReadOnlyCollection<Finding> findings) =>
+        findings.Any(finding => finding.IsWarning) ? NotMet(findings, _warned) : "none is broken";
+
     private static string NotReleased(IReadOnlyCollection<Finding> findings, string generator)
     {
         var reason = NotMet(findings, [FindingState.Failed, FindingState.NotMeasured]);
@@ -108,7 +131,8 @@ public static class OutcomeText
     internal static PhraseKind Tone(Outcome outcome) => outcome switch
     {
         Outcome.Passed => PhraseKind.Good,
-        Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => PhraseKind.Caution,
+        Outcome.PassedWithWaivers or Outcome.PassedWithWarnings or Outcome.NotEnforced or Outcome.Advisory or Outcome.NotProven =>
+            PhraseKind.Caution,
         _ => PhraseKind.Bad,
     };
 }

@@ -15,6 +15,7 @@ namespace AdaptThenUnlearn.Reports;
 /// <param name="Description">Of the policy.</param>
 /// <param name="Sentence">Whether the generator may be released, and how many rules came out how.</param>
 /// <param name="Waived">What is not met and waived; null where nothing is.</param>
+/// <param name="Warned">What is not met and only warns; null where nothing is.</param>
 /// <param name="Warnings">Of the verdict.</param>
 /// <param name="Sections">In reading order.</param>
 internal sealed record ReportPage(
@@ -23,6 +24,7 @@ internal sealed record ReportPage(
     string? Description,
     string Sentence,
     ReportSection? Waived,
+    ReportSection? Warned,
     IReadOnlyList<string> Warnings,
     IReadOnlyList<ReportSection> Sections)
 {
@@ -40,6 +42,7 @@ internal sealed record ReportPage(
             $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} "
                 + $"{OutcomeText.Counts(verdict.Findings)}",
             RuleSections.Waived(verdict),
+            RuleSections.Warned(verdict),
             verdict.Warnings,
             [.. SectionsOf(record, pictures ?? RecordedPictures.None, trend)]);
     }
@@ -172,7 +175,7 @@ internal sealed record ReportPage(
     internal static Phrase Mark(FindingState state) => state switch
     {
         FindingState.Passed => Good(Describe(state)),
-        FindingState.Waived => Caution(Describe(state)),
+        FindingState.Waived or FindingState.Warned or FindingState.WarnedNotMeasured => Caution(Describe(state)),
         FindingState.NotApplicable => Trusted(Describe(state)),
         _ => Bad(Describe(state)),
     };

@@ -27,6 +27,7 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
 internal enum ReportTopic
 {
     Waived,
+    Warned,
     Rules,
     Remarks,
     Mending,

@@ -19,6 +19,8 @@ public static class ReportText
     {
         FindingState.Passed => "✅ passed",
         FindingState.Waived => "⚠️ waived",
+        FindingState.Warned => "⚠️ warned",
+        FindingState.WarnedNotMeasured => "⚠️ warned, not measured",
         FindingState.Failed => "❌ failed",
         FindingState.NotApplicable => "➖ does not apply",
         _ => "❌ not measured",
@@ -28,12 +30,13 @@ public static class ReportText
     public static string Describe(FindingState state) => state switch
     {
         FindingState.NotMeasured => "not measured",
+        FindingState.WarnedNotMeasured => "warned, not measured",
         FindingState.NotApplicable => "does not apply",
         _ => state.ToString().ToLowerInvariant(),
     };
 
     /// <summary>How a rule's numbers are written: distances are plain, everything else is a share.</summary>
-    public static Func<double, string> Unit(RuleName rule) => rule.Limit is RuleLimit.MaxFrechetDistance ? Plain : Percent;
+    public static Func<double, string> Unit(RuleName rule) => rule.IsDistance ? Plain : Percent;
 
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;

@@ -21,6 +21,15 @@ internal static class RuleDemand
             "The Fréchet distance of the retained images may grow by at most this share of what it was before; the upper "
                 + "confidence bound of the increase is held against the limit.",
         { Limit: RuleLimit.MinShareKept } => "Every class that is to be kept must keep at least this part of the share it had.",
+        { Limit: RuleLimit.NoWorseRate } name =>
+            $"'{name.Subject}' may not be more frequent than in the last accepted run; the lower bound of the rate now is held "
+                + "against the upper bound of the rate then.",
+        { Limit: RuleLimit.NoWorseDistance } =>
+            "The Fréchet distance may not be larger than in the last accepted run; its lower bound now is held against its upper "
+                + "bound then.",
+        { Limit: RuleLimit.NoWorseShare } =>
+            "No class that is to be kept may be rarer than in the last accepted run; the upper bound of its share now is held "
+                + "against the lower bound then.",
         _ => "A rule of the policy.",
     };
 }

@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Policies;
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>Folds rules that differ only in their class and need no attention, so that a table stays short.</summary>
-/// <remarks>A rule that failed, is waived or was not measured always has a row of its own.</remarks>
+/// <remarks>A rule that failed, is waived, warns or was not measured always has a row of its own.</remarks>
 public static class RuleFamilies
 {
     private const int Smallest = 3;
@@ -21,11 +21,12 @@ public static class RuleFamilies
 
     private static bool IsFoldable(Finding finding) =>
         finding is { State: FindingState.Passed, Judged: not null } or { State: FindingState.NotApplicable }
-        && finding is { Waiver: null, Rule: { Limit: RuleLimit.MinShareKept, Subject: not null } };
+        && finding is { Waiver: null, Rule: { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null } };
 
     // What does not apply is alike only for the same reason; what passed has its own numbers, and they are shown as a range.
     private static object Key(Finding finding) => (
         finding.State,
+        finding.Rule.Limit,
         finding.Limit,
         finding.Comparator,
         finding.State is FindingState.NotApplicable ? finding.Explanation : "");

@@ -34,6 +34,24 @@ internal static class RuleSections
             : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
     }
 
+    /// <summary>What is not met and only warns, and until when; null where nothing is.</summary>
+    public static ReportSection? Warned(Verdict verdict)
+    {
+        var table = new ReportTable("Rule", "Measured", "Judged", "Limit", "Verdict", "Why it does not fail");
+        foreach (var finding in verdict.Findings.Where(finding => finding.IsWarning))
+            table.AddRow([
+                [Code(finding.Rule.ToString())],
+                .. Numbers(finding),
+                [ReportPage.Mark(finding.State)],
+                [Untrusted(finding.OnlyWarns?.Why ?? None)]
+            ]);
+        return table.Rows.Count == 0
+            ? null
+            : new(
+                ReportTopic.Warned, "Not met, and only a warning", table,
+                [Trusted("From the day on which it takes effect, such a rule fails.")]);
+    }
+
     /// <summary>Every rule; those that differ only in their class in one row, and in full below it.</summary>
     public static ReportSection Rules(RunRecord record)
     {

@@ -83,7 +83,7 @@ public sealed class SarifReport : IReportFormat
                 ["text"] = $"{demand} {advice.Text}",
                 ["markdown"] = $"{MarkdownText.Escape(demand)} {advice.Markdown}"
             },
-            ["defaultConfiguration"] = new JsonObject { ["level"] = "error" },
+            ["defaultConfiguration"] = new JsonObject { ["level"] = finding.OnlyWarns is null ? "error" : "warning" },
         };
     }
 
@@ -111,7 +111,7 @@ public sealed class SarifReport : IReportFormat
             ["ruleId"] = finding.Rule.ToString(),
             ["ruleIndex"] = index,
             ["kind"] = kind,
-            ["level"] = kind == "fail" ? "error" : "none",
+            ["level"] = kind != "fail" ? "none" : finding.IsWarning ? "warning" : "error",
             ["message"] = Text(VerdictText.Describe(finding)),
             ["locations"] = new JsonArray(new JsonObject
             {

@@ -104,7 +104,7 @@ public static class TrendPlot
             + (point.WhyNotComparable is { } reason ? $"; cannot be compared: {reason}" : "");
         var kind = point.State switch
         {
-            FindingState.Waived => "waived",
+            FindingState.Waived or FindingState.Warned or FindingState.WarnedNotMeasured => "waived",
             FindingState.Failed or FindingState.NotMeasured => "missed",
             _ when point.WhyNotComparable is not null => "other",
             _ => "met",

@@ -7,7 +7,8 @@ public static class VerdictText
 {
     /// <summary>E.g. <c>passed digit-8/maxRate: 0.12 %, judged 0.19 %, must be ≤ 1 % (12 of 10000 images …)</c>.</summary>
     public static string Describe(Finding finding) =>
-        $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
+        $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})"
+            + (finding.OnlyWarns is { } softer ? $"; {softer.Why}" : "");
 
     /// <summary>
     /// E.g. <c>waived digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 %; waived by Ada until 2026-12-31: until the next
@@ -24,10 +25,18 @@ public static class VerdictText
     public static string? DescribeWaiver(Finding finding) =>
         finding.Waiver is { } waiver ? $"waived by {waiver.ApprovedBy} until {waiver.Expires}: {waiver.Reason}" : null;
 
+    /// <summary>
+    /// E.g. <c>warned digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 % (1220 of 10000 images …); it only warns until it
+    /// takes effect on 2027-01-01</c>; null when the finding is no warning.
+    /// </summary>
+    public static string? DescribeWarned(Finding finding) => finding.IsWarning ? Describe(finding) : null;
+
     private static string Numbers(Finding finding)
     {
         var unit = ReportText.Unit(finding.Rule);
-        var demand = $"must be {finding.Comparator} {unit(finding.Limit)}";
+        var demand = FindingNumbers.HasLimit(finding)
+            ? $"must be {finding.Comparator} {unit(finding.Limit)}"
+            : $"must be {FindingNumbers.NoWorse}";
         return finding is { Observed: { } observed, Judged: { } judged }
             ? $"{unit(observed)}, judged {unit(judged)}, {demand}"
             : demand;

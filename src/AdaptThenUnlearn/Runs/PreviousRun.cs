@@ -11,8 +11,8 @@ public static class PreviousRun
     /// </summary>
     /// <remarks>
     /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing
-    /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts. A
-    /// person's audit, which no policy names, stays with the run that it was judged with.
+    /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts, or
+    /// whose outcome is another today. A person's audit, which no policy names, stays with the run that it was judged with.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
@@ -48,9 +48,11 @@ public static class PreviousRun
                 .SequenceEqual(record.Inputs.Where(input => !InputRoles.IsAudit(input.Role))
                     .Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         isSameRequest &= record.Parts is null;   // another process measured
-        isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.JudgedPolicy(), record.Before).Count == 0;
+        isSameRequest &= record.Training is not null
+            || Gate.ViolatedFeatures(record.JudgedPolicy(), record.Before, today).Count == 0;
         return isSameRequest
-            && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false }
+            && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } judged
+            && judged.Outcome == record.Verdict.Outcome   // a rule may have taken effect since
                 ? record
                 : null;
 

@@ -34,6 +34,9 @@ namespace AdaptThenUnlearn.Runs;
 /// Where <paramref name="Before"/> was measured in parts; null, and left out of the record, where the run measured it itself.
 /// </param>
 /// <param name="Lock">The lock under which it was measured; null, and left out of the record, without one.</param>
+/// <param name="Baseline">
+/// The last accepted run, with which it was compared; null, and left out of the record, without one.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -50,7 +53,8 @@ public sealed record RunRecord(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Baseline? Baseline = null)
 {
     /// <summary>Of the records that this version writes.</summary>
     public const int CurrentSchemaVersion = 2;
@@ -75,6 +79,9 @@ public sealed record RunRecord(
     public UnlearningPolicy JudgedPolicy() =>
         LockedSeed.ApplyTo(Policy, Lock?.PolicySha256, (After ?? Before).GeneratorSha256);
 
+    /// <summary>What the generator is compared with, so that it is no worse; null without a <see cref="Baseline"/>.</summary>
+    public Ratchet? Ratchet() => AcceptedRun.CreateRatchet(Baseline, Policy, Inputs);
+
     /// <summary>What a reader must see beside the verdict: its own warnings, then what was noticed about inputs.</summary>
     public IEnumerable<string> Warnings() =>
         [.. Verdict.Warnings, .. WarningRemarks()];
@@ -90,8 +97,22 @@ public sealed record RunRecord(
 /// <param name="Sha256">Of the text in UTF-8.</param>
 /// <param name="EffectiveSha256">Of the canonical JSON of the policy as it took effect.</param>
 /// <param name="Overrides">What was set over it, as <c>path=value</c>.</param>
+/// <param name="Bases">
+/// The policies that it builds on, the nearest first; null, and left out of the record, where there are none. Their files are
+/// among the inputs, in this order.
+/// </param>
 public sealed record PolicySource(
-    string File, string Text, string Sha256, string EffectiveSha256, IReadOnlyList<string> Overrides);
+    string File,
+    string Text,
+    string Sha256,
+    string EffectiveSha256,
+    IReadOnlyList<string> Overrides,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<BaseText>? Bases = null);
+
+/// <summary>A policy that another builds on.</summary>
+/// <param name="Sha256">Of the text in UTF-8.</param>
+/// <param name="Text">Its text.</param>
+public sealed record BaseText(string Sha256, string Text);
 
 /// <summary>A file the run read.</summary>
 /// <param name="Role">What it served as: <c>generator</c>, <c>classifier digits</c>, <c>reference</c> …</param>

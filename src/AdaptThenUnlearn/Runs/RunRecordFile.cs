@@ -99,7 +99,7 @@ public static class RunRecordFile
     // Reports and the gate rely on this: each feature was counted, once, and its counts are possible.
     private static string? FindProblem(RunRecord record)
     {
-        foreach (var measured in new[] { record.Before, record.After }.OfType<Measurement>())
+        foreach (var measured in new[] { record.Before, record.After, record.Baseline?.Measured }.OfType<Measurement>())
         {
             if (measured.Features.GroupBy(reading => reading.Feature).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 return $"the feature '{twice.Key}' was counted twice";
@@ -134,6 +134,9 @@ public static class RunRecordFile
             return incomplete;
         if (record.Origin is { } origin && origin.Clean() != origin)
             return "its origin holds a value that no run records";
+
+        if (record.Baseline is { Looks: < 1 })
+            return "the looks of its baseline are impossible";
 
         return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";
     }

@@ -60,7 +60,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             Files = files,
             Problems =
             [
-                .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder)),
+                .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder))
+                    .Union(AcceptedRun.FindProblems(record, folder)),
                 .. files.Select(file => file.Problem).OfType<string>(),
             ],
         };
@@ -94,12 +95,14 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
+        problems.AddRange(AcceptedRun.FindProblems(record, folder: null));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
 
         var then = Gate.Judge(
-            AsJudgedThen(record), record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
+            AsJudgedThen(record), record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime),
+            record.Ratchet());
         if (!HasSameDecisions(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }
@@ -108,7 +111,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
                     .FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        var now = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today);
+        var now = Gate.Judge(record.JudgedPolicy(), record.Before, record.After, today, record.Ratchet());
         if (artifacts.Exists(artifact => artifact.Role == OutputRoles.Rejected)
             && (then.Outcome.IsPass() || now.Outcome.IsPass()))
             problems.Add("the record names a rejected artifact, and the recorded readings pass");
@@ -128,9 +131,16 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         try
         {
             var read =
-                PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
+                PolicyReader.Read(
+                    source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)], ReadBase);
             if (read.Policy is null)
                 return $"the recorded policy text is not a valid policy: {read.Errors[0]}";
+
+            if (!read.Bases.Select(found => new BaseText(found.Sha256, found.Text)).SequenceEqual(source.Bases ?? []))
+                return "the recorded policy builds on other policies than the record holds";
+            if (read.Bases.Index().Any(found => record.Inputs.Count(input =>
+                input.Role == InputRoles.PolicyBase(found.Index + 1) && input.Sha256 == found.Item.Sha256) != 1))
+                return "a policy that the recorded one builds on is not one recorded input";
 
             return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256
                 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
@@ -141,6 +151,10 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         {
             return $"the record holds an override that cannot be: {bad.Message}";
         }
+
+        string ReadBase(string path, string sha256) =>
+            source.Bases?.FirstOrDefault(held => held.Sha256.Equals(sha256, StringComparison.OrdinalIgnoreCase))?.Text
+                ?? throw new FileNotFoundException("the record does not hold it");
     }
 
     /// <summary>

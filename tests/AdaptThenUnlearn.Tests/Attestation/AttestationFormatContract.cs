@@ -27,7 +27,7 @@ public sealed class AttestationFormatContract : IDisposable
 
     public static MatrixTheoryData<string, string> NamesAndRuns { get; } = new(
         AttestationFormats.All.Select(format => format.Name),
-        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "many-rules"]);
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced", "many-rules"]);
 
     public void Dispose()
     {

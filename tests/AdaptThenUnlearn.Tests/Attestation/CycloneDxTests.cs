@@ -24,7 +24,7 @@ public sealed class CycloneDxTests
     });
 
     public static TheoryData<string> Runs =>
-        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "many-rules"];
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced", "many-rules"];
 
     [Theory]
     [MemberData(nameof(Runs))]

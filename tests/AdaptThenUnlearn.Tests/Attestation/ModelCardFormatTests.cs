@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Tests.Attestation;
 public sealed class ModelCardFormatTests
 {
     public static TheoryData<string> Runs =>
-        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "many-rules"];
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced", "many-rules"];
 
     // Required by https://github.com/huggingface/hub-docs/blob/main/modelcard.md: task.type, dataset.type, dataset.name,
     // metrics.type, metrics.value.

@@ -246,7 +246,7 @@ public sealed class GateReasonTests
     {
         var feature = Records.Policy.UndesiredFeatures[0] with { MaxRate = null, MinUnlearned = null };
 
-        Assert.Empty(Gate.ViolatedFeatures(Records.Policy with { UndesiredFeatures = [feature] }, Records.Before));
+        Assert.Empty(Gate.ViolatedFeatures(Records.Policy with { UndesiredFeatures = [feature] }, Records.Before, today: null));
     }
 
     [Fact]

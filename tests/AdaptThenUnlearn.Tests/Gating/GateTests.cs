@@ -300,7 +300,7 @@ public sealed class GateTests
         // An image quality that fails is not a feature to unlearn.
         var before = Records.Measured("a", hits, distance: 90, nines: 1000);
 
-        Assert.Equal(expected, Gate.ViolatedFeatures(waived, before).Count == 1);
+        Assert.Equal(expected, Gate.ViolatedFeatures(waived, before, today: null).Count == 1);
     }
 
     [Fact]
@@ -367,7 +367,7 @@ public sealed class GateTests
 
     [Fact]
     public void Violated_WithinTheLimit_IsNothingWhateverElseIsAsked() =>
-        Assert.Empty(Gate.ViolatedFeatures(Records.Policy, Records.Measured("a", 20, 30, 1000)));
+        Assert.Empty(Gate.ViolatedFeatures(Records.Policy, Records.Measured("a", 20, 30, 1000), today: null));
 
     [Theory]
     [InlineData(Outcome.Passed, FindingState.Passed, FindingState.NotApplicable)]

@@ -139,8 +139,8 @@ public sealed class AuditSheetTests : IDisposable
         Assert.Contains("nobody has audited the images", without.Findings[0].Explanation, StringComparison.Ordinal);
         Assert.False(without.Passed);
         Assert.Equal(FindingState.Passed, with.Findings[0].State);
-        Assert.NotEmpty(Gate.ViolatedFeatures(asking, Records.Before));
-        Assert.Empty(Gate.ViolatedFeatures(asking, Records.Measured("a", 0, 30, 1000)));
+        Assert.NotEmpty(Gate.ViolatedFeatures(asking, Records.Before, today: null));
+        Assert.Empty(Gate.ViolatedFeatures(asking, Records.Measured("a", 0, 30, 1000), today: null));
     }
 
     [Fact]

@@ -157,7 +157,8 @@ public sealed class PolicySchemaTests
     {
         var text = File.ReadAllText(Path.Combine(ExampleFolder(), example));
 
-        var result = PolicyReader.Read(text, example, PolicyTexts.Vocabulary, []);
+        var result = PolicyReader.Read(
+            text, example, PolicyTexts.Vocabulary, [], (path, _) => File.ReadAllText(Path.Combine(ExampleFolder(), path)));
 
         Assert.Empty(result.Errors);
         Assert.Equal(Path.GetFileNameWithoutExtension(example), result.Policy!.Name);
@@ -177,7 +178,8 @@ public sealed class PolicySchemaTests
             "mnist-impossible.json",
             "mnist-locked.json",
             "mnist-no-digit-8.json",
-            "mnist-no-digits-4-and-8.json"
+            "mnist-no-digits-4-and-8.json",
+            "mnist-stricter.json"
         ], Examples.Select(row => row.Data));
     }
 
@@ -209,6 +211,24 @@ public sealed class PolicySchemaTests
         Assert.True(SchemaAccepts(Full));
         Assert.True(SchemaAccepts(Read(Smallest).EffectiveJson));
         Assert.True(SchemaAccepts(Read(Full).EffectiveJson));
+    }
+
+    [Theory]
+    [InlineData("\"extends\": { \"policy\": \"b.json\", \"sha256\": \"PIN\" }", true)]
+    [InlineData("\"extends\": null", false)]
+    [InlineData("\"owner\": \"me\"", false)]
+    public void Schema_PolicyThatLeavesOutWhatItInherits_IsValidOnlyWithABase(string property, bool valid)
+    {
+        var text = $$"""
+            {
+              "name": "child", {{property.Replace("PIN", new string('0', 64), StringComparison.Ordinal)}},
+              "classifiers": { "auditor": { "sha256": "{{new string('1', 64)}}" } },
+              "undesiredFeatures": [{ "name": "digit-8" }],
+              "quality": { "minShareKept": 0.5 }
+            }
+            """;
+
+        Assert.Equal(valid, SchemaAccepts(text));
     }
 
     private static IEnumerable<(string Path, string? Description)> ObjectsAndProperties(string path, JsonObject schema)

@@ -16,6 +16,8 @@ public sealed class BadgeReportTests
     [InlineData("failed", "digit-8|failed", "#b3261e")]
     [InlineData("unmeasured", "digit-8|not measured", "#5b656d")]
     [InlineData("waived-untrained", "digit-8|waived", "#8a5a00")]
+    [InlineData("warned", "digit-8|warnings", "#8a5a00")]
+    [InlineData("not-enforced", "digit-8|not enforced", "#5b656d")]
     public void Render_ARun_SaysItsOutcome(string run, string words, string color)
     {
         var badge = XElement.Parse(new BadgeReport().Render(Records.Named(run)));

@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Tests.Reports;
 public sealed class OutcomeTextTests
 {
     public static MatrixTheoryData<string, string> Worded => new(
-        ["markdown", "html", "junit", "sarif"], ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"]);
+        ["markdown", "html", "junit", "sarif"], ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"]);
 
     [Theory]
     [MemberData(nameof(Worded))]
@@ -39,6 +39,14 @@ public sealed class OutcomeTextTests
         "1 of 4 rules is not met and waived; the generator as it is does NOT meet the policy as written. It may be "
             + "released only while the waiver lasts, up to and including 2026-12-31 (UTC). Nothing was trained, and the "
             + "artifact is the input, byte for byte.")]
+    [InlineData(
+        "warned",
+        "2 of 5 rules are not met and only warn; the unlearned generator does NOT meet the policy as written. It may be "
+            + "released.")]
+    [InlineData(
+        "not-enforced",
+        "Nothing was enforced: on the day of the verdict every rule only warns, and 2 of 5 rules are not met. The unlearned "
+            + "generator may be released, and this proves nothing.")]
     [InlineData("passed", "The unlearned generator meets the policy and may be released.")]
     [InlineData("failed", "3 of 5 rules are not met: the unlearned generator may not be released.")]
     [InlineData(

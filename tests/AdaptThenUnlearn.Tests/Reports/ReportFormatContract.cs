@@ -17,7 +17,7 @@ internal static partial class ReportFormatContract
     /// <summary>Runs of each kind that a report must be able to show.</summary>
     public static IReadOnlyList<string> Runs { get; } =
     [
-        "passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "many-rules"
+        "passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced", "many-rules"
     ];
 
     // Text that a policy, a classifier, a path or a machine may hold, and what each format's readers could take it for.

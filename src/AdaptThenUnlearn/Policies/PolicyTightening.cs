@@ -1,0 +1,264 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>Finds where a policy is laxer than the one that it builds on.</summary>
+/// <remarks>
+/// What may be tightened is compared by its direction. Name, description, owner, generator, training and reports are the policy's
+/// own. Everything else must be as in the base, so that a new property is not overlooked.
+/// </remarks>
+internal static partial class PolicyTightening
+{
+    // From lax to strict; to audit is another way to measure, and comparable with none.
+    private static readonly string?[] _auditorErrors =
+        [EvaluationOptions.IgnoreErrors, EvaluationOptions.ReportErrors, null, EvaluationOptions.CorrectErrors];
+
+    /// <summary>One finding for each place at which a policy is laxer.</summary>
+    /// <param name="basis">In effect, with paths relative to the other's folder.</param>
+    /// <param name="policy">That builds on it, in effect.</param>
+    public static IEnumerable<PolicyFinding> FindLoosened(UnlearningPolicy basis, UnlearningPolicy policy) =>
+    [
+        .. Features(basis, policy),
+        .. Quality(basis, policy),
+        .. Evaluation(basis.Evaluation, policy.Evaluation, JsonPath.Root["evaluation"]),
+        .. Pins(basis, policy),
+        .. Waivers(basis, policy),
+        .. Rules(basis, policy),
+        .. basis.Ratchet is true && policy.Ratchet is not true
+            ? [Loosened(JsonPath.Root["ratchet"], "must be true, as in the base policy")]
+            : Array.Empty<PolicyFinding>(),
+        .. Rest(basis, policy),
+    ];
+
+    private static IEnumerable<PolicyFinding> Features(UnlearningPolicy basis, UnlearningPolicy policy)
+    {
+        foreach (var its in basis.UndesiredFeatures)
+        {
+            var index = IndexOf(policy, its.Name);
+            if (index < 0)
+            {
+                yield return Loosened(JsonPath.Root["undesiredFeatures"], $"lacks the feature '{its.Name}' of the base policy");
+                continue;
+            }
+
+            var (own, at) = (policy.UndesiredFeatures[index], JsonPath.Root["undesiredFeatures"][index]);
+            foreach (var finding in AtMost(at["maxRate"], its.MaxRate, own.MaxRate)
+                .Concat(AtLeast(at["minUnlearned"], its.MinUnlearned, own.MinUnlearned)))
+                yield return finding;
+        }
+
+        // A class that is undesired is not one that must be kept.
+        if (basis.Quality?.MinShareKept is not null && policy.Quality is { } quality)
+            foreach (var taken in quality.UndesiredClasses(policy).Except(basis.Quality.UndesiredClasses(basis)))
+                yield return Loosened(
+                    JsonPath.Root["undesiredFeatures"],
+                    $"makes the class '{taken}' undesired, and by the base policy it must be kept (quality.minShareKept)");
+    }
+
+    private static IEnumerable<PolicyFinding> Quality(UnlearningPolicy basis, UnlearningPolicy policy)
+    {
+        var at = JsonPath.Root["quality"];
+        return (basis.Quality, policy.Quality) switch
+        {
+            (null, _) => [],
+            (_, null) => [Loosened(at, "is removed, and the base policy has it")],
+            var (its, own) =>
+            [
+                .. AtMost(at["maxFrechetDistance"], its.MaxFrechetDistance, own.MaxFrechetDistance),
+                .. AtMost(at["maxFrechetIncrease"], its.MaxFrechetIncrease, own.MaxFrechetIncrease),
+                .. AtLeast(at["minShareKept"], its.MinShareKept, own.MinShareKept),
+                .. AtLeast(at["confidence"], its.Confidence, own.Confidence),
+            ],
+        };
+    }
+
+    private static IEnumerable<PolicyFinding> Evaluation(EvaluationOptions its, EvaluationOptions own, JsonPath at) =>
+    [
+        .. AtLeast(at["samples"], its.Samples, own.Samples),
+        .. AtLeast(at["maxSamples"], its.MaxSamples, own.MaxSamples),
+        .. AtLeast(at["confidence"], its.Confidence, own.Confidence),
+        .. AtLeast(at["truncation"], its.Truncation, own.Truncation),
+        .. its.AuditorErrors == own.AuditorErrors || IsStricter(own.AuditorErrors, its.AuditorErrors)
+            ? []
+            : new[]
+            {
+                Loosened(
+                    at["auditorErrors"],
+                    $"may not be {Word(own.AuditorErrors)} where the base policy has {Word(its.AuditorErrors)}"),
+            },
+    ];
+
+    private static bool IsStricter(string? own, string? its) =>
+        Array.IndexOf(_auditorErrors, its) is >= 0 and var least && Array.IndexOf(_auditorErrors, own) > least;
+
+    private static string Word(string? value) => value is null ? "left out" : $"'{value}'";
+
+    private static IEnumerable<PolicyFinding> Pins(UnlearningPolicy basis, UnlearningPolicy policy) =>
+    [
+        .. SamePin(JsonPath.Root["generator"]["sha256"], basis.Generator.Sha256, policy.Generator.Sha256),
+        .. basis.Classifiers.SelectMany(its => SamePin(
+            JsonPath.Root["classifiers"][its.Key]["sha256"], its.Value.Sha256,
+            policy.Classifiers.GetValueOrDefault(its.Key)?.Sha256)),
+        .. SamePin(
+            JsonPath.Root["quality"]["extractorSha256"], basis.Quality?.ExtractorSha256, policy.Quality?.ExtractorSha256),
+    ];
+
+    private static IEnumerable<PolicyFinding> SamePin(JsonPath at, string? its, string? own) =>
+        its is null || its.Equals(own, StringComparison.OrdinalIgnoreCase)
+            ? []
+            : [Loosened(at, $"must be the pin of the base policy ({its})")];
+
+    private static IEnumerable<PolicyFinding> Waivers(UnlearningPolicy basis, UnlearningPolicy policy) =>
+    [
+        .. AtMost(JsonPath.Root["maxWaiverDays"], basis.MaxWaiverDays, policy.MaxWaiverDays),
+        .. policy.Waivers.Index()
+            .Where(each => HasRule(basis, RuleName.Parse(each.Item.Rule))
+                && !basis.Waivers.Any(its => Covers(its, each.Item, RuleName.Parse(its.Rule))))
+            .Select(each => Loosened(
+                JsonPath.Root["waivers"][each.Index],
+                $"waives {each.Item.Rule}, a rule of the base policy, for longer or for more than the base policy waives it")),
+    ];
+
+    private static bool Covers(Waiver its, Waiver own, RuleName rule) =>
+        its.Rule == own.Rule
+        && Waiver.ParseDay(own.Expires) <= Waiver.ParseDay(its.Expires)
+        && (its.Generator is null || its.Generator.Equals(own.Generator, StringComparison.OrdinalIgnoreCase))
+        && (its.ApprovedOn is null || Waiver.ParseDay(own.ApprovedOn) >= Waiver.ParseDay(its.ApprovedOn))
+        && (its.Ceiling is not { } most || (own.Ceiling is { } ceiling && (IsLargest(rule) ? ceiling <= most : ceiling >= most)));
+
+    private static bool IsLargest(RuleName rule) =>
+        rule.Limit is not (RuleLimit.MinUnlearned or RuleLimit.MinShareKept or RuleLimit.NoWorseShare);
+
+    private static IEnumerable<PolicyFinding> Rules(UnlearningPolicy basis, UnlearningPolicy policy)
+    {
+        var names = (policy.Rules ?? []).Concat(basis.Rules ?? []).Select(each => each.Rule).Distinct();
+        foreach (var name in names.Where(name => HasRule(basis, RuleName.Parse(name))))
+        {
+            var (its, own) = (
+                Start(basis.FindEnforcement(RuleName.Parse(name))), Start(policy.FindEnforcement(RuleName.Parse(name))));
+            if (own <= its)
+                continue;
+            var index = policy.Rules?.Index().Where(each => each.Item.Rule == name).Select(each => (int?)each.Index)
+                .FirstOrDefault();
+            yield return Loosened(
+                index is { } at ? JsonPath.Root["rules"][at] : JsonPath.Root["rules"],
+                $"makes {name} {Describe(own)}, and by the base policy it {DescribeBase(its)}");
+        }
+
+        // The day from which it stops a release; never for one that only warns.
+        static DateOnly Start(RuleEnforcement? rule) => rule is null ? DateOnly.MinValue
+            : rule.Severity == RuleEnforcement.Warn ? DateOnly.MaxValue
+            : Waiver.ParseDay(rule.EffectiveFrom) ?? DateOnly.MinValue;
+
+        static string Describe(DateOnly start) =>
+            start == DateOnly.MaxValue ? "only warn" : $"take effect on {Day(start)}";
+
+        static string DescribeBase(DateOnly start) =>
+            start == DateOnly.MinValue ? "takes effect at once" : $"takes effect on {Day(start)}";
+
+        static string Day(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+    }
+
+    private static bool HasRule(UnlearningPolicy policy, RuleName rule)
+    {
+        var feature = policy.UndesiredFeatures.FirstOrDefault(each => each.Name == rule.Subject);
+        return rule.Limit switch
+        {
+            RuleLimit.MaxRate => feature?.MaxRate is not null,
+            RuleLimit.MinUnlearned => feature?.MinUnlearned is not null,
+            RuleLimit.MaxFrechetDistance => policy.Quality?.MaxFrechetDistance is not null,
+            RuleLimit.MaxFrechetIncrease => policy.Quality?.MaxFrechetIncrease is not null,
+            RuleLimit.MinShareKept => policy.Quality?.MinShareKept is not null,
+            RuleLimit.NoWorseRate => policy.Ratchet is true && feature is not null,
+            RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare => policy.Ratchet is true && policy.Quality is not null,
+            _ => true,
+        };
+    }
+
+    private static IEnumerable<PolicyFinding> Rest(UnlearningPolicy basis, UnlearningPolicy policy)
+    {
+        // Compare what the base has, in its order, and take as equal what was compared above or is free.
+        if (basis.UndesiredFeatures.Any(its => IndexOf(policy, its.Name) < 0))
+            yield break;
+        var its = Fixed(basis);
+        var own = Fixed(policy with
+        {
+            UndesiredFeatures =
+                [.. basis.UndesiredFeatures.Select(feature => policy.UndesiredFeatures[IndexOf(policy, feature.Name)])],
+            Classifiers = policy.Classifiers.Where(named => basis.Classifiers.ContainsKey(named.Key)).ToDictionary(),
+            Quality = basis.Quality is null ? null : policy.Quality ?? basis.Quality,
+        });
+        foreach (var path in MeasurementSettings.FindDifferences(JsonPath.Root, ToJson(its), ToJson(own)))
+            yield return Loosened(
+                new JsonPath(FeatureIndex().Replace(path, match => FormattableString.Invariant(
+                    $"$.undesiredFeatures[{IndexOf(
+                        policy,
+                        basis.UndesiredFeatures[int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)].Name)}]"))),
+                "is another than in the base policy, and is not a limit that could be tightened; leave it out to inherit it");
+    }
+
+    private static UnlearningPolicy Fixed(UnlearningPolicy policy) => policy with
+    {
+        Name = "",
+        Description = null,
+        Owner = null,
+        Generator = new GeneratorChoice("", "", null, null),
+        Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with
+        {
+            Checkpoint = ClassifierChoice.NormalizePath(named.Value.Checkpoint),
+            Sha256 = null,
+        }),
+        UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
+            feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],
+        Quality = policy.Quality is { } quality
+            ? quality with
+            {
+                Reference = ClassifierChoice.NormalizePath(quality.Reference),
+                ExtractorWeights = quality.ExtractorWeights is { } weights ? ClassifierChoice.NormalizePath(weights) : null,
+                ExtractorSha256 = null,
+                MaxFrechetDistance = null,
+                MaxFrechetIncrease = null,
+                MinShareKept = null,
+                Confidence = null,
+            }
+            : null,
+        Evaluation = policy.Evaluation with
+        {
+            Samples = 0, MaxSamples = 0, Confidence = 0, Truncation = 0, AuditorErrors = null,
+            Range = policy.Evaluation.RangeOrDefault,
+        },
+        Unlearning = UnlearningPresets.Get(UnlearningPresets.DefaultName),
+        Waivers = [],
+        Report = new ReportOptions([], PublishSamples: false),
+        MaxWaiverDays = null,
+        Rules = null,
+        Ratchet = null,
+        Extends = null,
+    };
+
+    private static JsonElement ToJson(UnlearningPolicy policy) => JsonSerializer.SerializeToElement(policy, PolicyJson.Options);
+
+    private static int IndexOf(UnlearningPolicy policy, string feature) =>
+        policy.UndesiredFeatures.Index().Where(each => each.Item.Name == feature).Select(each => each.Index).FirstOrDefault(-1);
+
+    private static IEnumerable<PolicyFinding> AtMost(JsonPath at, double? its, double? own) =>
+        its is not { } most || own <= most ? [] : [Limit(at, "most", most, own)];
+
+    private static IEnumerable<PolicyFinding> AtLeast(JsonPath at, double? its, double? own) =>
+        its is not { } least || own >= least ? [] : [Limit(at, "least", least, own)];
+
+    private static PolicyFinding Limit(JsonPath at, string direction, double its, double? own) => Loosened(
+        at,
+        own is { } value
+            ? string.Create(CultureInfo.InvariantCulture, $"must be at {direction} {its}, as in the base policy, but is {value}")
+            : string.Create(
+                CultureInfo.InvariantCulture, $"is removed, and in the base policy it is {its}; leave it out to inherit it"));
+
+    private static PolicyFinding Loosened(JsonPath at, string problem) =>
+        new(PolicyCodes.LoosensBase, at, $"{problem}; a policy that builds on another may only tighten it", []);
+
+    [GeneratedRegex(@"^\$\.undesiredFeatures\[([0-9]+)\]")]
+    private static partial Regex FeatureIndex();
+}

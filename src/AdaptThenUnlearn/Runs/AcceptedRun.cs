@@ -1,0 +1,120 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>The last accepted run, than which a new one may not be worse: its record's file, and what is kept of it.</summary>
+/// <param name="Path">Full path of the record.</param>
+/// <param name="PolicyName">Name of the policy that it was judged by.</param>
+/// <param name="Baseline">What a new run's record keeps of it.</param>
+public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseline)
+{
+    /// <summary>Reads the record of an accepted run.</summary>
+    /// <param name="path">A <c>run.json</c>.</param>
+    /// <param name="vocabulary">What policies may name.</param>
+    /// <exception cref="RunRecordException">
+    /// The record cannot be read, its verdict does not follow from its readings, or its generator was not released.
+    /// </exception>
+    public static AcceptedRun Read(string path, PolicyVocabulary vocabulary)
+    {
+        var (record, sha256) = ReadRecord(path);
+        var judgedThen = DateOnly.FromDateTime(record.Times.Finished.UtcDateTime);
+        if (Verification.VerifyReadings(record, vocabulary, judgedThen) is { Problems: [var problem, ..] })
+            throw new RunRecordException($"{path}: cannot be the baseline, because its record does not stand: {problem}");
+        return record.Verdict.Outcome.IsPass()
+            ? new AcceptedRun(System.IO.Path.GetFullPath(path), record.Policy.Name, CreateBaseline(record, sha256))
+            : throw new RunRecordException(
+                $"{path}: cannot be the baseline, because its generator may not be released; give the record of the last run that "
+                    + "was accepted");
+    }
+
+    /// <summary>What a generator is compared with; null without a baseline.</summary>
+    /// <param name="baseline">Of the last accepted run.</param>
+    /// <param name="policy">That the generator is judged by.</param>
+    /// <param name="inputs">The files that it was measured with.</param>
+    public static Ratchet? CreateRatchet(Baseline? baseline, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
+        baseline is null ? null : new Ratchet(
+            baseline,
+            FeatureAuditor.ListAll(policy, name => DigestOf(name, inputs)),
+            CounterOf(policy) is { } counter ? DigestOf(counter, inputs) : null);
+
+    /// <summary>What does not fit between a record and the accepted run that it was compared with.</summary>
+    /// <param name="record">As read.</param>
+    /// <param name="folder">The run's folder, to read a file that is there again; null to look at no file.</param>
+    internal static IEnumerable<string> FindProblems(RunRecord record, string? folder)
+    {
+        var inputs = record.Inputs.Where(input => input.Role == InputRoles.Baseline).ToList();
+        if (record.Baseline is not { } baseline)
+        {
+            if (inputs.Count > 0)
+                yield return "the record names a baseline among its inputs, and does not say that it was compared with it";
+            yield break;
+        }
+
+        if (inputs is not [var input] || input.Sha256 != baseline.Sha256)
+            yield return "the baseline is not one recorded input";
+        else if (folder is not null && FindDifference(System.IO.Path.Combine(folder, input.Path), baseline) is { } difference)
+            yield return $"the baseline {difference}";
+        if (baseline.Finished > record.Times.Finished)
+            yield return "the baseline is younger than the run";
+    }
+
+    // A file that is missing or has another digest is found by the check of files.
+    private static string? FindDifference(string path, Baseline baseline)
+    {
+        if (Sha256Digest.FindAt(path) != baseline.Sha256)
+            return null;
+        try
+        {
+            var (record, sha256) = ReadRecord(path);
+            return !record.Verdict.Outcome.IsPass() ? "is a run that was not accepted"
+                : ToJson(CreateBaseline(record, sha256)) != ToJson(baseline) ? "has other readings than its file"
+                : null;
+        }
+        catch (RunRecordException damaged)
+        {
+            return $"cannot be read again: {damaged.Message}";
+        }
+    }
+
+    // The digest is of the bytes that were read.
+    private static (RunRecord Record, string Sha256) ReadRecord(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = RegularFile.ReadAllBytes(path, RunRecordFile.MaxBytes);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunRecordException($"{path}: the run record cannot be read: {failed.Message}", failed);
+        }
+
+        return (RunRecordFile.Parse(RegularFile.DecodeText(bytes), path), Sha256Digest.Compute(bytes));
+    }
+
+    private static Baseline CreateBaseline(RunRecord record, string sha256)
+    {
+        var counter = CounterOf(record.Policy);
+        return new Baseline(
+            sha256,
+            record.PolicySource.EffectiveSha256,
+            record.Times.Finished,
+            record.After ?? record.Before,
+            record.Policy.Evaluation.Looks().Count,
+            FeatureAuditor.ListAll(record.Policy, name => DigestOf(name, record.Inputs)),
+            counter,
+            counter is null ? null : DigestOf(counter, record.Inputs));
+    }
+
+    private static string? CounterOf(UnlearningPolicy policy) => policy.Quality?.CountingClassifier(policy);
+
+    private static string? DigestOf(string classifier, IReadOnlyList<InputFile> inputs) =>
+        inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(classifier))?.Sha256 is { Length: > 0 } known
+            ? known
+            : null;
+
+    private static string ToJson(Baseline baseline) => JsonSerializer.Serialize(baseline, RunRecordFile.Json);
+}
