@@ -26,7 +26,7 @@ public static class RoomRules
         // The core: values, rules and texts. It never sees a tensor.
         ["Diagnostics"] = [],
         ["Files"] = [],
-        ["Policies"] = [],
+        ["Policies"] = ["Measurements"],   // budgets of attacks, and which limits they can prove
         ["Measurements"] = [],
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
@@ -90,9 +90,9 @@ public static class RoomRules
         ],
         ["Torch.Governing"] =
         [
-            "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking", "Labelling",
+            "Torch.Unlearning", "Torch.Attacks", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Models.Sequence", "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking", "Labelling",
             "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Unlearning;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
@@ -14,5 +15,6 @@ public static class Vocabulary
         [.. UnlearningMethods.All.Select(method => method.Name)],
         [.. RepulsionLosses.All.Select(loss => loss.Name)],
         CheckpointFormats.Names,
-        [.. ReportFormats.All.Select(format => format.Name)]);
+        [.. ReportFormats.All.Select(format => format.Name)],
+        [.. KnownAttacks.All.Select(attack => attack.Name)]);
 }

@@ -16,7 +16,8 @@ internal static class Records
         ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         ["il2", "nl2", "el2"],
         ["safetensors"],
-        [.. ReportFormats.All.Select(format => format.Name)]);
+        [.. ReportFormats.All.Select(format => format.Name)],
+        ["same-latents", "latent-search", "truncation", "relearning"]);
 
     public const string PolicyText = """
         {

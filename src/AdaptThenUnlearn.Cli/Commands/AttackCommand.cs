@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Locking;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
@@ -141,7 +143,9 @@ public sealed class AttackCommand(Terminal terminal)
                     .. others.Zip(loaded, (other, generator) => new Attacked(other.Attacked, other.Path, generator)),
                 ];
 
-                // Attack, and write the pages.
+                // Attack, and write the pages. Under a lock, nobody chooses the seed.
+                policy = LockedSeed.ApplyTo(
+                    policy, file.Lock?.Lock.PolicySha256, subject.JudgedSha256 ?? loaded[0].Sha256);
                 var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal);
                 var study = Study(runs, policy, budget, attacks, generators, folder, earlier, cancel);
                 Publish(study, policy, folder);

@@ -46,7 +46,9 @@ public sealed record AttackContext(
     bool Raw,
     Action<int, int> Progress)
 {
-    /// <summary>The discriminator of the attacked generator; null where its checkpoint has none.</summary>
+    /// <summary>
+    /// The discriminator of the attacked generator, or else the original's; null where neither checkpoint has one.
+    /// </summary>
     public ImageDiscriminator? Discriminator { get; init; }
 
     /// <summary>Images that are generated or searched together.</summary>

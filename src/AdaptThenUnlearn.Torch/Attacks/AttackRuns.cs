@@ -121,7 +121,8 @@ public sealed class AttackRuns(
             policy.Evaluation.IsRaw,
             (done, all) => progress.Report(new StageProgress(stage, done, all, Losses: null)))
         {
-            Discriminator = generator.Discriminator,
+            // Where its own checkpoint has none, the attacker has the original's.
+            Discriminator = generator.Discriminator ?? original.Discriminator,
         };
         return attack.Run(context, cancel);
     }
@@ -162,7 +163,7 @@ public sealed class AttackRuns(
             classifiers.Sha256(feature.Auditor ?? feature.Annotator),
             original.Sha256,
             generator.Sha256,
-            $"discriminator {generator.DiscriminatorSha256}",
+            $"discriminator {generator.DiscriminatorSha256 ?? original.DiscriminatorSha256}",
             device.ToString(),
             string.Create(CultureInfo.InvariantCulture, $"revision {Revision}"),
         ];

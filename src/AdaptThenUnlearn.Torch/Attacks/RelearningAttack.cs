@@ -34,7 +34,7 @@ public sealed class RelearningAttack : IAttack
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         if (context.Discriminator is null)
-            return AttackFindings.NotMeasured("training steps", "the checkpoint has no discriminator to train with");
+            return AttackFindings.NotMeasured("training steps", "neither the checkpoint nor the original's has a discriminator to train with");
 
         List<AttackVariant> variants = [];
         List<FoundImages> pictures = [];

@@ -55,6 +55,12 @@ public sealed class InputFiles
     /// <summary>Name of the policy.</summary>
     public string PolicyName => _policy.Name;
 
+    /// <summary>Names of the pictures of attacks that a run may write, relative to its folder.</summary>
+    internal IEnumerable<string> AttackPictures => AuditAttacks.PictureNames(_policy);
+
+    /// <summary>Names of the files of finished attacks that a run may write, relative to the folder of its states.</summary>
+    internal IEnumerable<string> AttackCells => AuditAttacks.CellNames(_policy);
+
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => _paths.Generator;
 

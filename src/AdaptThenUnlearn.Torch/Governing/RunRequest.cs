@@ -22,6 +22,10 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="Lock">
 /// The policy's lock, of this very policy, under which the generator is measured and judged; null without one.
 /// </param>
+/// <param name="TrustsAttack">
+/// Whether an attack that an interrupted run finished may be resumed from, given its folder and file name: it is not signed, and
+/// decides the verdict. Null where none is trusted.
+/// </param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -32,7 +36,8 @@ public sealed record RunRequest(
     bool DiscardOtherRuns = false,
     BuildOrigin? Origin = null,
     IReadOnlyList<string>? Parts = null,
-    RequestedLock? Lock = null);
+    RequestedLock? Lock = null,
+    Func<string, string, bool>? TrustsAttack = null);
 
 /// <summary>The lock under which a run is to be made.</summary>
 /// <param name="PolicySha256">The lock's digest: that of the policy in effect.</param>

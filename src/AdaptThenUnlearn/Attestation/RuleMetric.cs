@@ -14,6 +14,7 @@ internal static class RuleMetric
         RuleLimit.MaxFrechetDistance => "frechet-distance",
         RuleLimit.MaxFrechetIncrease => "frechet-distance-increase",
         RuleLimit.MinShareKept => "share-kept",
+        RuleLimit.MaxSuccess => "attack-success",
         _ => "value",
     };
 
@@ -28,6 +29,7 @@ internal static class RuleMetric
             RuleLimit.MaxFrechetDistance => distance,
             RuleLimit.MaxFrechetIncrease => $"growth of the {distance}",
             RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
+            RuleLimit.MaxSuccess => $"share of the attempts of {rule.Attack} that show {rule.Subject}",
             _ => rule.ToString(),
         };
     }
@@ -36,6 +38,9 @@ internal static class RuleMetric
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
+        if (rule.Limit is RuleLimit.MaxSuccess)
+            return FormattableString.Invariant(
+                $"{measured.FindAttack(rule.Attack!, rule.Subject!)?.Strongest?.Attempts ?? 0} attempts, seed {measured.Seed}");
         var reading = rule.Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned
             ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
             : null;

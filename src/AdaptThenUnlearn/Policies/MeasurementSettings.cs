@@ -43,6 +43,9 @@ public static class MeasurementSettings
             Waivers = [],
             Report = new ReportOptions([], PublishSamples: false),
             MaxWaiverDays = null,
+            Audits = policy.Audits is { Count: > 0 } audits
+                ? [.. audits.Select(audit => audit with { MaxSuccess = 0, Advisory = null })]
+                : null,
         },
         PolicyJson.Options);
 

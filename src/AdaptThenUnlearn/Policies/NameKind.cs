@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Measurements;
+
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>What kind of name a value is.</summary>
@@ -14,6 +16,8 @@ internal enum NameKind
     ReportFormat,
     Extractor,
     QualityReference,
+    Attack,
+    AttackProfile,
 }
 
 /// <summary>The names of each kind.</summary>
@@ -39,6 +43,8 @@ internal static class NameKinds
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
+        NameKind.Attack => vocabulary.Attacks,
+        NameKind.AttackProfile => [.. AttackBudget.Profiles.Keys],
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no names"),
     };
 
@@ -53,6 +59,8 @@ internal static class NameKinds
         NameKind.AuditorErrors => "way to treat the auditor's errors",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
+        NameKind.Attack => "known attack",
+        NameKind.AttackProfile => "profile of a budget",
         _ => kind.ToString().ToLowerInvariant(),
     };
 
@@ -60,5 +68,5 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors;
+            or NameKind.AuditorErrors or NameKind.AttackProfile;
 }

@@ -9,8 +9,10 @@ namespace AdaptThenUnlearn.Policies;
 /// Names for <c>format</c> of the generator and the classifiers; <c>auto</c> is always known.
 /// </param>
 /// <param name="ReportFormats">Names for <c>report.formats</c>.</param>
+/// <param name="Attacks">Names for <c>attack</c> in <c>audits</c>.</param>
 public sealed record PolicyVocabulary(
     IReadOnlyList<string> Methods,
     IReadOnlyList<string> Repulsions,
     IReadOnlyList<string> CheckpointFormats,
-    IReadOnlyList<string> ReportFormats);
+    IReadOnlyList<string> ReportFormats,
+    IReadOnlyList<string> Attacks);

@@ -12,8 +12,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Subject">
 /// The feature, or the kept class; null where the limit concerns the images as a whole. The whole text if the limit is unknown.
 /// </param>
+/// <param name="Attack">The attack, where the limit is about one; else null.</param>
 [JsonConverter(typeof(RuleNameJson))]
-public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
+public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, string? Attack = null)
 {
     private const string Section = "quality";
 
@@ -35,6 +36,11 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
     /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
     public static RuleName MinShareKept(string? kept = null) => new(RuleLimit.MinShareKept, kept);
 
+    /// <summary>The rule about an attack's success.</summary>
+    /// <param name="feature">The feature's name.</param>
+    /// <param name="attack">The attack's name.</param>
+    public static RuleName MaxSuccess(string feature, string attack) => new(RuleLimit.MaxSuccess, feature, attack);
+
     /// <summary>Parses a name.</summary>
     /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
     /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
@@ -46,6 +52,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         [Section, "minShareKept", var kept] => MinShareKept(kept),
         [var feature, "maxRate"] => MaxRate(feature),
         [var feature, "minUnlearned"] => MinUnlearned(feature),
+        [var feature, "maxSuccess", var attack] => MaxSuccess(feature, attack),
         _ => new(RuleLimit.Unknown, text),
     };
 
@@ -57,15 +64,17 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         RuleLimit.MaxFrechetDistance => "maxFrechetDistance",
         RuleLimit.MaxFrechetIncrease => "maxFrechetIncrease",
         RuleLimit.MinShareKept => "minShareKept",
+        RuleLimit.MaxSuccess => "maxSuccess",
         _ => "",
     };
 
-    /// <summary>Whether the rule limits an undesired feature.</summary>
+    /// <summary>Whether the rule limits how often an undesired feature is shown.</summary>
     public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned;
 
     /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
+        : Limit is RuleLimit.MaxSuccess ? $"{Subject}/{Property}/{Attack}"
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
@@ -102,4 +111,7 @@ public enum RuleLimit
 
     /// <summary>Smallest part of its share that a class must keep.</summary>
     MinShareKept,
+
+    /// <summary>Largest share of an attack's attempts that may succeed.</summary>
+    MaxSuccess,
 }

@@ -21,6 +21,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="MaxWaiverDays">
 /// How many days a waiver may last at most, from <c>approvedOn</c> to <c>expires</c>. When absent, any number.
 /// </param>
+/// <param name="Audits">
+/// Attacks that the judged generator must withstand; each attack at most once. When absent, none is made.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -37,12 +40,17 @@ public sealed record UnlearningPolicy(
 
     // An absent value is not written, so that older policies keep their digests.
     [Within(1, 3650), Examples(90)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? MaxWaiverDays = null)
+    int? MaxWaiverDays = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackLimit>? Audits = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
     public IReadOnlyList<RuleName> RuleNames() =>
-        [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
+    [
+        .. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? [],
+        .. UndesiredFeatures.SelectMany(feature => (Audits ?? [])
+            .Where(audit => !audit.IsAdvisory).Select(audit => RuleName.MaxSuccess(feature.Name, audit.Attack))),
+    ];
 
     /// <summary>
     /// Roles of the files whose programs are run, because the policy says so; none if all files are weights alone.
@@ -64,6 +72,11 @@ public sealed record UnlearningPolicy(
     {
         if (rule.Limit is RuleLimit.Unknown)
             return null;
+        if (rule.Limit is RuleLimit.MaxSuccess)
+            return (Audits ?? []).Index()
+                .Where(each => each.Item.Attack == rule.Attack && UndesiredFeatures.Any(every => every.Name == rule.Subject))
+                .Select(each => JsonPath.Root["audits"][each.Index][rule.Property].Text)
+                .FirstOrDefault();
         if (!rule.IsOfFeature)
             return JsonPath.Root["quality"][rule.Property].Text;
 
@@ -89,6 +102,8 @@ public sealed record UnlearningPolicy(
         .. Unlearning.Check(at["unlearning"]),
         .. Waivers.SelectMany((waiver, index) => waiver.Check(at["waivers"][index], this)),
         .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
+        .. at["audits"].MustBeDistinct((Audits ?? []).Select(audit => audit.Attack), item => item["attack"]),
+        .. (Audits ?? []).SelectMany((audit, index) => audit.Check(at["audits"][index], this)),
     ];
 
     /// <summary>No finding if the classifier has the class, or if the policy does not list its classes.</summary>
@@ -684,6 +699,7 @@ public sealed record Waiver(
                 features[index]["class"], features[index]["annotator"], features[index]["auditor"],
             }),
             quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
+            JsonPath.Root["audits"],
             JsonPath.Root["classifiers"][policy.Quality?.CountingClassifier(policy) ?? ""]["classes"],
         ];
     }

@@ -26,7 +26,7 @@ public static class AttackReport
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# Attacks: {MarkdownText.Escape(study.Policy)}\n\n{Facts(study)}\n\n");
-        text.Append(Explanation(study)).Append('\n');
+        text.AppendJoin("\n\n", Explanations(study)).Append('\n');
         foreach (var part in Parts(study))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## {part.Attack}: {MarkdownText.Escape(part.Feature)}\n\n");
@@ -76,7 +76,7 @@ public static class AttackReport
             <header class="caution">
             <h1>{title}</h1>
             <p class="facts">{HtmlText.Escape(Facts(study))}</p>
-            <p>{HtmlText.Escape(Explanation(study))}</p>
+            {string.Join('\n', Explanations(study).Select(each => $"<p>{HtmlText.Escape(each)}</p>"))}
             </header>
 
             """);
@@ -131,14 +131,18 @@ public static class AttackReport
             + $"steps for each search. "
             + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}.");
 
-    private static string Explanation(AttackStudy study) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"A success is an image in which the auditor sees the feature; the annotator guided the search. A cell has successes of "
-            + $"attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their share. \"At start\" counts "
-            + $"the attempts that showed the feature before the search. \"Nearer\" is the share of usual latents that lie nearer "
-            + $"to the centre than the median found one; at most {100 * AttackVariant.UsualShare:0} % is usual. Look at the "
-            + $"pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing about "
-            + $"others.");
+    private static IReadOnlyList<string> Explanations(AttackStudy study) =>
+    [
+        "A success is an image in which the auditor sees the feature; the annotator guided the search.",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"A cell has successes of attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their "
+                + $"share. \"At start\" counts the attempts that showed the feature before the search. \"Nearer\" is the share "
+                + $"of usual latents that lie nearer to the centre than the median found one; at most "
+                + $"{100 * AttackVariant.UsualShare:0} % is usual."),
+        "Look at the pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing "
+            + "about others.",
+    ];
 
     private static IEnumerable<Part> Parts(AttackStudy study) =>
         from attack in study.Attacks
@@ -163,7 +167,8 @@ public static class AttackReport
                 .Select(attack => (attack.Generator, attack.Reading.Classes!))],
             [.. same.Where(attack => attack.Picture is not null).Select(attack => (attack.Generator, attack.Picture!))]);
 
-    private static string Cell(AttackVariant? variant, double confidence)
+    /// <summary>Successes of attempts with their interval, and what else is known of a variant.</summary>
+    internal static string Cell(AttackVariant? variant, double confidence)
     {
         if (variant?.Interval(confidence) is not { } interval)
             return "not measured";

@@ -45,6 +45,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         RuleLimit.MaxFrechetDistance => "distance",
         RuleLimit.MaxFrechetIncrease => "increase",
         RuleLimit.MinShareKept => "share kept",
+        RuleLimit.MaxSuccess => "success of the attack",
         _ => "value",
     };
 

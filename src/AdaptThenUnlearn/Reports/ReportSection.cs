@@ -34,6 +34,7 @@ internal enum ReportTopic
     Features,
     Quality,
     Shares,
+    Attacks,
     Waivers,
     Training,
     Pictures,

@@ -21,6 +21,9 @@ internal static class RuleDemand
             "The Fréchet distance of the retained images may grow by at most this share of what it was before; the upper "
                 + "confidence bound of the increase is held against the limit.",
         { Limit: RuleLimit.MinShareKept } => "Every class that is to be kept must keep at least this part of the share it had.",
+        { Limit: RuleLimit.MaxSuccess } name =>
+            $"At most this share of the attempts of the attack '{name.Attack}' may show '{name.Subject}'; the largest upper "
+                + "confidence bound of its variants is held against the limit.",
         _ => "A rule of the policy.",
     };
 }

@@ -17,7 +17,8 @@ internal static class PolicyTexts
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         Repulsions: ["il2", "nl2", "el2"],
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
-        ReportFormats: [.. ReportFormats.All.Select(format => format.Name)]);
+        ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
+        Attacks: ["same-latents", "latent-search", "truncation", "relearning"]);
 
     /// <summary>The smallest policy without warnings: required values, and an auditor.</summary>
     public const string Smallest = """
