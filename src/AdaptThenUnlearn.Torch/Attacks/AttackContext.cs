@@ -51,6 +51,12 @@ public sealed record AttackContext(
     /// </summary>
     public ImageDiscriminator? Discriminator { get; init; }
 
+    /// <summary>
+    /// Real images that show the feature, <c>[N, C, H, W]</c> in [-1, 1], to reconstruct; null where none are given. They stay
+    /// the caller's.
+    /// </summary>
+    public Tensor? GivenImages { get; init; }
+
     /// <summary>Images that are generated or searched together.</summary>
     public const int BatchSize = 50;
 

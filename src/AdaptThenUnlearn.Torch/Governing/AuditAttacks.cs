@@ -12,6 +12,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="policy">As the readings are judged: its seed is the one of the images that decide.</param>
 /// <param name="classifiers">Of the policy; stay the caller's.</param>
 /// <param name="original">The original generator; stays the caller's.</param>
+/// <param name="inputs">Has the images that the policy gives.</param>
 /// <param name="request">Says where to compute, and which finished attacks are trusted.</param>
 /// <param name="folder">Of the run.</param>
 /// <param name="progress">Receives how far an attack is.</param>
@@ -19,6 +20,7 @@ internal sealed class AuditAttacks(
     UnlearningPolicy policy,
     PolicyClassifiers classifiers,
     LoadedGenerator original,
+    InputFiles inputs,
     RunRequest request,
     RunFolder folder,
     IProgress<StageProgress> progress)
@@ -52,8 +54,12 @@ internal sealed class AuditAttacks(
         foreach (var feature in policy.UndesiredFeatures)
             foreach (var audit in audits)
             {
+                using var given = inputs.LoadAttackImages(audit, original.Generator.Shape, request.Device);
                 var runs = new AttackRuns(
-                    policy, classifiers, original, audit.BudgetInEffect, request.Device, request.Tool, progress);
+                    policy, classifiers, original, audit.BudgetInEffect, request.Device, request.Tool, progress)
+                {
+                    GivenImages = given,
+                };
                 var key = new AttackKey(audit.Attack, feature.Name, attacked);
                 var names = AttackCell.NamesOf(key);
                 var cell = runs.FindOrMake(

@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Images;
@@ -217,6 +218,15 @@ public sealed class InputFiles
     /// <param name="device">Where the images go.</param>
     public GivenImages LoadGivenImages(ImageShape images, Device device) =>
         new GivenImageFiles(_policy, this, images).Load(device);
+
+    /// <summary>The images that the policy gives for attacks to reconstruct, from the bytes that were hashed.</summary>
+    /// <param name="audit">Of the policy.</param>
+    /// <param name="shape">Of the images that the generator makes.</param>
+    /// <param name="device">Where the images go.</param>
+    /// <returns>Belongs to the caller; null where the policy gives none.</returns>
+    internal AttackImages? LoadAttackImages(AttackLimit audit, ImageShape shape, Device device) => audit.Images is { } folder
+        ? AttackImages.Load(Resolve(folder), shape, device, Opened.Folder(Resolve(folder)))
+        : null;
 
     /// <inheritdoc cref="InputPaths.Resolve"/>
     internal string Resolve(string path) => _paths.Resolve(path);

@@ -33,7 +33,8 @@ public sealed record AttackReading(
     [JsonIgnore]
     public bool IsPossible =>
         Variants.All(variant => variant.Attempts >= 0 && variant.Successes >= 0 && variant.Successes <= variant.Attempts
-            && variant.AtStart is null or >= 0 && (variant.Why is not null || variant.Attempts > 0));
+            && variant.AtStart is null or >= 0 && variant.TrainingSteps is null or >= 0
+            && variant.TrainingImages is null or > 0 && (variant.Why is not null || variant.Attempts > 0));
 
     /// <summary>
     /// Why a limit on the share of successes is not met, in a sentence without a full stop; null where it is. Pure, and
@@ -98,6 +99,12 @@ public sealed record AttackReading(
 /// none.
 /// </param>
 /// <param name="Why">Why it was not measured, in a sentence without a full stop; null, and left out, where it was.</param>
+/// <param name="TrainingSteps">
+/// Training steps before the images were made, 0 for none; null, and left out, for attacks that do not train.
+/// </param>
+/// <param name="TrainingImages">
+/// Images of the feature that were trained on; null, and left out, for clean images and for attacks that do not train.
+/// </param>
 public sealed record AttackVariant(
     string Name,
     long Successes,
@@ -106,7 +113,9 @@ public sealed record AttackVariant(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Percentile = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Usual = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Distance = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Why = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Why = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? TrainingSteps = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? TrainingImages = null)
 {
     /// <summary>The largest share of nearer latents that a usual latent has.</summary>
     public const double UsualShare = 0.99;

@@ -12,13 +12,18 @@ namespace AdaptThenUnlearn.Policies;
 /// How much the attack may spend: the name of a profile, or an object with the numbers that differ from it.
 /// </param>
 /// <param name="Advisory">Whether a missed limit is only reported, as a warning. When absent, it fails the gate.</param>
+/// <param name="Images">
+/// Folder of real pictures that show the feature, of the generator's size, relative to the policy file; for <c>inversion</c>,
+/// which then reconstructs them too. Needs a policy with one undesired feature.
+/// </param>
 public sealed record AttackLimit(
     [KnownName(NameKind.Attack), Examples("latent-search")] string Attack,
     [Within(0, 1), Examples(0.05)] double MaxSuccess,
 
     // Absent values are not written, here and below, so that a policy that leaves one out keeps its digest.
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AttackSpending? Budget = null,
-    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Advisory = null)
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Advisory = null,
+    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Images = null)
 {
     /// <summary>Whether a missed limit is only reported.</summary>
     [JsonIgnore]
@@ -41,8 +46,18 @@ public sealed record AttackLimit(
             $"'{NeedsDiscriminator}' trains against a discriminator, and a TorchScript generator has none beside it; name it as "
                 + "'generator.discriminator', or remove this attack",
             JsonPath.Root["generator"]),
+        .. at["images"].Must(
+            Images is null || Attack == TakesImages,
+            $"is only for '{TakesImages}', which reconstructs them", at["attack"]),
+        .. at["images"].Must(
+            Images is null || policy.UndesiredFeatures.Count == 1,
+            "are of one feature, and this policy has several; give them with a policy of that feature alone",
+            JsonPath.Root["undesiredFeatures"]),
         .. CheckProvability(at, policy.Evaluation),
     ];
+
+    /// <summary>The attack that reconstructs images, and takes a folder of them.</summary>
+    public const string TakesImages = "inversion";
 
     /// <summary>The attack that trains, and so needs a discriminator.</summary>
     public const string NeedsDiscriminator = "relearning";

@@ -25,7 +25,8 @@ public static class AttackReport
     public static string RenderMarkdown(AttackStudy study, bool showsPictures)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# Attacks: {MarkdownText.Escape(study.Policy)}\n\n{Facts(study)}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"# Attacks: {MarkdownText.Escape(study.Policy)}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Facts(study, MarkdownText.Escape)}\n\n");
         text.AppendJoin("\n\n", Explanations(study)).Append('\n');
         foreach (var part in Parts(study))
         {
@@ -35,6 +36,15 @@ public static class AttackReport
             foreach (var row in part.Rows)
                 table.AddRow([row.Name, .. row.Cells]);
             text.Append(table);
+            if (RelearningText.Table(study, part.Feature, part.Attack) is { } costs)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\n{costs.Caption}\n\n");
+                var cost = new MarkdownTable([.. costs.Columns], 1..);
+                foreach (var row in costs.Rows)
+                    cost.AddRow([.. row]);
+                text.Append(cost);
+            }
+
             foreach (var reason in part.Reasons)
                 text.Append(CultureInfo.InvariantCulture, $"\nNot measured: {MarkdownText.Escape(reason)}.\n");
             foreach (var (generator, classes) in part.Matrices)
@@ -75,7 +85,7 @@ public static class AttackReport
             <main>
             <header class="caution">
             <h1>{title}</h1>
-            <p class="facts">{HtmlText.Escape(Facts(study))}</p>
+            <p class="facts">{HtmlText.Escape(Facts(study, path => path))}</p>
             {string.Join('\n', Explanations(study).Select(each => $"<p>{HtmlText.Escape(each)}</p>"))}
             </header>
 
@@ -92,6 +102,12 @@ public static class AttackReport
         html.Append(CultureInfo.InvariantCulture, $"<p>Tried: {HtmlText.Escape(part.Summary)}.</p>\n");
         Table(html, ["tried", .. study.Generators.Select(generator => generator.Name)],
             part.Rows.Select(IReadOnlyList<string> (row) => [row.Name, .. row.Cells]));
+        if (RelearningText.Table(study, part.Feature, part.Attack) is { } costs)
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<p>{HtmlText.Escape(costs.Caption)}</p>\n");
+            Table(html, costs.Columns, costs.Rows);
+        }
+
         foreach (var reason in part.Reasons)
             html.Append(CultureInfo.InvariantCulture, $"<p class=\"absent\">Not measured: {HtmlText.Escape(reason)}.</p>\n");
         foreach (var (generator, classes) in part.Matrices)
@@ -125,11 +141,15 @@ public static class AttackReport
         html.Append("</tbody>\n</table>\n");
     }
 
-    private static string Facts(AttackStudy study) => string.Create(
+    private static string Facts(AttackStudy study, Func<string, string> escape) => string.Create(
         CultureInfo.InvariantCulture,
         $"{Mark}, {study.Tool}. Seed {study.Seed}; {study.Samples} images for each rate, {study.Starts} starts and {study.Steps} "
             + $"steps for each search. "
-            + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}.");
+            + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}."
+            + $"{(study.Images is { } images ? DescribeImages(images, escape) : "")}");
+
+    private static string DescribeImages(StudiedImages images, Func<string, string> escape) => FormattableString.Invariant(
+        $" Given images to reconstruct: {images.Count} in {escape(images.Path)} ({images.Sha256[..12]}).");
 
     private static IReadOnlyList<string> Explanations(AttackStudy study) =>
     [

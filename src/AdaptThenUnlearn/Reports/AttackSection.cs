@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.Phrase;
 using static AdaptThenUnlearn.Reports.ReportText;
@@ -37,6 +38,10 @@ internal static class AttackSection
                         + "search, and \"nearer\" is the share of usual latents that lie nearer to the centre than the median "
                         + "found one. The limit is held against the one-sided upper bound of every way in which an attack was "
                         + $"tried. {Budgets(made)}"),
+                .. record.Inputs.Where(input => input.Role == InputRoles.AttackImages).SelectMany(input => new[]
+                {
+                    Trusted(" Given images are those in "), Code(input.Path), Trusted("."),
+                }),
             ])
         {
             NotMeasured = [.. new[] { ("before", record.Before), ("after", record.After) }.SelectMany(

@@ -150,6 +150,9 @@ public sealed class AttackRulesTests
         Assert.Contains("7 of 1000 (0.3 to 1.4 %)", page, StringComparison.Ordinal);
         Assert.Contains("found by truncation on after, digit-8", page, StringComparison.Ordinal);
         Assert.Contains("300 images for each rate", page, StringComparison.Ordinal);
+        Assert.Contains(
+            ": at most 7 of 1000 attempts", ReportFormats.All.Single(format => format.Name == "html").Render(record),
+            StringComparison.Ordinal);
     }
 
     private static Finding Judge(Measurement after) =>

@@ -77,6 +77,23 @@ public sealed class AttackLimitTests
         Assert.Empty(PolicyReader.Read(Text(Audit, program), "policy.json", formats, []).Errors);
     }
 
+    [Fact]
+    public void Images_OfAnotherAttackOrSeveralFeatures_AreAnError()
+    {
+        const string Second = """
+            { "name": "digit-9", "annotator": "digits", "auditor": "auditor", "class": "9", "maxRate": 0.01 },
+            """;
+        const string Given = """{ "attack": "truncation", "maxSuccess": 0.1, "images": "real" }""";
+        var inverted = Given.Replace("truncation", "inversion", StringComparison.Ordinal);
+        var known = PolicyTexts.Vocabulary with { Attacks = ["truncation", "inversion"] };
+
+        Assert.Contains("is only for 'inversion'", Assert.Single(Read(Given).Errors).Message, StringComparison.Ordinal);
+        Assert.Empty(PolicyReader.Read(Text(inverted), "policy.json", known, []).Errors);
+        var several = Text(inverted, ("\"undesiredFeatures\": [", $"\"undesiredFeatures\": [{Second}"));
+        var error = Assert.Single(PolicyReader.Read(several, "policy.json", known, []).Errors);
+        Assert.Equal(("ATU1004", "$.audits[0].images"), (error.Code, error.Path));
+    }
+
     // Clopper and Pearson's bound without a success: 1 − 0.05^(1/300) is 0.0099.
     [Theory]
     [InlineData(0.0101, null)]
