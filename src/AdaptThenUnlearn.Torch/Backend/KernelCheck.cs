@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Computes a few small layers, and compares them with sums of our own: some kernels are wrong on some machines.</summary>
+/// <summary>Computes a few small layers, and compares them with their sums: some kernels are wrong on some machines.</summary>
 /// <remarks>
 /// A classifier whose layers are computed wrongly counts features that are not there, and misses those that are. oneDNN 3.7.1
 /// (in libtorch 2.10) was seen to leave out the last input channels of a convolution, those beyond a multiple of 16, on a
@@ -84,7 +84,8 @@ internal static class KernelCheck
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]   // runs once: it would stay unoptimised
         private (double[] Output, double[] OnInputs, double[] OnWeights) Define(float[] inputs, float[] weights, float[] slopes)
         {
-            var (output, onInputs, onWeights) = (new double[slopes.Length], new double[inputs.Length], new double[weights.Length]);
+            var output = new double[slopes.Length];
+            var (onInputs, onWeights) = (new double[inputs.Length], new double[weights.Length]);
             for (var at = 0; at < output.Length; at++)
             {
                 var (image, to, row, column) = (
@@ -119,7 +120,7 @@ internal static class KernelCheck
         {
             var values = computed.detach().cpu().contiguous().data<float>();
             return values.Count != defined.Length
-                || values.Zip(defined, (value, expected) => Math.Abs(value - expected) <= Tolerance).Contains(false);   // NaN differs
+                || !values.Zip(defined).All(pair => Math.Abs(pair.First - pair.Second) <= Tolerance);   // NaN differs
         }
     }
 }

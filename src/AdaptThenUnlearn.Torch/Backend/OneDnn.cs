@@ -4,9 +4,9 @@ namespace AdaptThenUnlearn.Torch.Backend;
 
 /// <summary>Switches off oneDNN, libtorch's library of fast kernels; its own kernels take over.</summary>
 /// <remarks>
-/// What Python does by <c>torch.backends.mkldnn.enabled = False</c>. TorchSharp has no such property, so the function behind it is
-/// called: <c>at::Context::setUserEnabledMkldnn(bool)</c> of the global context, by its name in the Itanium C++ ABI. NNPACK would
-/// be tried instead, and warns at every convolution on processors that it does not know, so it is switched off too.
+/// What Python does by <c>torch.backends.mkldnn.enabled = False</c>. TorchSharp has no such property, so the function behind it
+/// is called: <c>at::Context::setUserEnabledMkldnn(bool)</c> of the global context, by its name in the Itanium C++ ABI. NNPACK
+/// would be tried instead, and warns at every convolution on processors that it does not know, so it is switched off too.
 /// </remarks>
 internal static unsafe class OneDnn
 {

@@ -34,7 +34,8 @@ public static class TorchBackend
     public static string? Folder { get; private set; }
 
     /// <summary>
-    /// What oneDNN's kernels computed wrongly on this machine, in words, so that they were switched off; null where they are right.
+    /// What oneDNN's kernels computed wrongly on this machine, in words, so that they were switched off; null where they are
+    /// right.
     /// </summary>
     public static string? KernelFault { get; private set; }
 

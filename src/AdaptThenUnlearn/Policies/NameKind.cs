@@ -13,6 +13,11 @@ internal enum NameKind
     ClassifierOutputs,
     ImageRange,
     AuditorErrors,
+    Channels,
+    ResizeFilter,
+    PixelRange,
+    Normalization,
+    Layout,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -40,6 +45,11 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
+        NameKind.Channels => ImagePreprocessing.AllChannels,
+        NameKind.ResizeFilter => ImagePreprocessing.Filters,
+        NameKind.PixelRange => ImagePreprocessing.Ranges,
+        NameKind.Normalization => ImagePreprocessing.Normalizations,
+        NameKind.Layout => ImagePreprocessing.Layouts,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -57,6 +67,10 @@ internal static class NameKinds
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",
         NameKind.AuditorErrors => "way to treat the auditor's errors",
+        NameKind.Channels => "number of channels",
+        NameKind.ResizeFilter => "filter",
+        NameKind.PixelRange => "range of pixels",
+        NameKind.Layout => "order of dimensions",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         NameKind.Attack => "known attack",
@@ -68,5 +82,6 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors or NameKind.AttackProfile;
+            or NameKind.AuditorErrors or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
+            or NameKind.Normalization or NameKind.Layout or NameKind.AttackProfile;
 }
