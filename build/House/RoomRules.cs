@@ -92,13 +92,14 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Attacks", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
-            "Torch.Models.Sequence", "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking", "Labelling",
-            "Measurements", "Policies",
+            "Torch.Models.Sequence", "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking",
+            "Labelling", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
             "Torch.Governing", "Torch.Attacks", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements",
+            "Policies",
         ],
 
         // Publishing: run records, never checkpoints.

@@ -17,7 +17,11 @@ var vocabulary = new PolicyVocabulary(
     Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
     Repulsions: ["il2", "nl2", "el2"],
     CheckpointFormats: ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia"],
-    ReportFormats: [.. ReportFormats.All.Select(format => format.Name)]);
+    ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
+    Attacks:
+    [
+        "same-latents", "latent-search", "truncation", "mixing", "interpolation", "inversion", "relearning",
+    ]);
 
 // Read the policy. The result is a policy, or every error with file, line and column; content never throws.
 var read = PolicyReader.Read(File.ReadAllText(policyPath), policyPath, vocabulary, overrides: []);

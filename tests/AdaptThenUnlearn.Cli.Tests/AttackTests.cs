@@ -234,8 +234,8 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = house.Policy("sharded");
         string[] attack =
         [
-            "attack", policy, "--after", house.At("sharded.safetensors.index.json"), "--out", house.At("sharded-out"), "--threads",
-            "1", "--samples", "60", "--attacks", "same-latents",
+            "attack", policy, "--after", house.At("sharded.safetensors.index.json"), "--out", house.At("sharded-out"),
+            "--threads", "1", "--samples", "60", "--attacks", "same-latents",
         ];
 
         var first = Asked();

@@ -184,7 +184,8 @@ public sealed class AuditedAttacksTests(SmallHouse house) : IClassFixture<SmallH
 
         Assert.Equal(2, exitCode);
         Assert.Contains("undiscriminating.json(4,", errors, StringComparison.Ordinal);
-        Assert.Contains("error ATU1007: $.audits[0].attack: 'relearning' trains against a discriminator", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU1007: $.audits[0].attack: 'relearning' trains against a discriminator", errors, StringComparison.Ordinal);
         Assert.False(File.Exists(house.At("undiscriminating-out/undiscriminating/run.json")));
     }
 

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary><c>atu compare --attacks</c>: the benchmark of methods, in parts, continued, and with a reason for every gap.</summary>
+/// <summary><c>atu compare --attacks</c>: methods in parts, continued, and with a reason for every gap.</summary>
 public sealed class CompareAttacksTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
@@ -20,14 +20,16 @@ public sealed class CompareAttacksTests(SmallHouse house) : IClassFixture<SmallH
         var page = File.ReadAllText(house.At("page/attacks.md"));
         Assert.Contains("**2 attacks are missing**", page, StringComparison.Ordinal);
         Assert.Contains(
-            "- `default`, class banned, seed 1: same-latents, interpolation: the run was not made.", page, StringComparison.Ordinal);
+            "- `default`, class banned, seed 1: same-latents, interpolation: the run was not made.", page,
+            StringComparison.Ordinal);
         Assert.Contains(
             "- interpolation, 10 % of the way to the original, on `original`, class banned: not measured: ", page,
             StringComparison.Ordinal);
         Assert.Contains("Retrained generators were not attacked", page, StringComparison.Ordinal);
 
         // All of them: what was made stays.
-        var cell = Assert.Single(Directory.GetFiles(house.At("page/attacks"), "same-latents-*-before.json", SearchOption.AllDirectories));
+        var cell = Assert.Single(Directory.GetFiles(
+            house.At("page/attacks"), "same-latents-*-before.json", SearchOption.AllDirectories));
         var written = File.GetLastWriteTimeUtc(cell);
         var (_, whole, _) = Atu.Run(usual);
         Assert.Contains("6 of 6 attacks", whole, StringComparison.Ordinal);
@@ -43,8 +45,8 @@ public sealed class CompareAttacksTests(SmallHouse house) : IClassFixture<SmallH
         // Another machine's attacks are taken over; without its generators nothing can be attacked here, and the page says so.
         string[] elsewhere =
         [
-            "compare", policy, "--methods", "fine-tune,default", "--seeds", "1", "--work", house.At("other-runs"), "--threads", "1",
-            "--attacks", "same-latents,interpolation", "--out", house.At("merged"), "--page-only",
+            "compare", policy, "--methods", "fine-tune,default", "--seeds", "1", "--work", house.At("other-runs"), "--threads",
+            "1", "--attacks", "same-latents,interpolation", "--out", house.At("merged"), "--page-only",
         ];
         Assert.Contains("0 of 6 attacks", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
         Assert.Contains("6 of 6 attacks", Atu.Run([.. elsewhere, "--merge", house.At("page")]).Output, StringComparison.Ordinal);

@@ -299,7 +299,8 @@ public sealed class AttackCommand(Terminal terminal)
         {
             var parts = text.Split('=', 2);
             if (!AttackArguments.Names.Contains(parts[0]))
-                throw new BadArgumentException("--max-success: " + Suggestion.NotOneOf(parts[0], AttackArguments.Names, "known attack"));
+                throw new BadArgumentException(
+                    "--max-success: " + Suggestion.NotOneOf(parts[0], AttackArguments.Names, "known attack"));
             if (!attacks.Any(attack => attack.Name == parts[0]))
                 throw new BadArgumentException($"--max-success {text}: add {parts[0]} to --attacks, or it is not made");
             return parts.Length == 2

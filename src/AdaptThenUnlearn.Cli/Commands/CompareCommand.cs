@@ -91,10 +91,11 @@ public sealed class CompareCommand(Terminal terminal)
         var attacks = FindAttacks(parsed);
         if (_runs.Read(parsed, defaultSeeds: [1, 2, 3]) is not { } scope)
             return ExitCodes.BadPolicy;
-        if (attacks.Count > 0 && !scope.Policy.UndesiredFeatures[0].HasIndependentAuditor(scope.Policy))
+        var feature = scope.Policy.UndesiredFeatures[0];
+        if (attacks.Count > 0 && !feature.HasIndependentAuditor(scope.Policy))
             throw new BadArgumentException(
-                $"--attacks: the feature '{scope.Policy.UndesiredFeatures[0].Name}' has no auditor of its own: the classifier that "
-                + "guides an attack would also judge it");
+                $"--attacks: the feature '{feature.Name}' has no auditor of its own: the classifier that guides an attack " +
+                "would also judge it");
 
         // Plan the runs.
         var data = parsed.GetValue(_data)?.FullName;

@@ -55,7 +55,8 @@ public static class AttackResultsPage
     private static string Reading(AttackResults results)
     {
         var text = new StringBuilder("## Hidden, or forgotten\n\n");
-        var others = results.Methods.Where(method => method is not AttackResults.Original && method != ComparedMethods.Retrain.Name)
+        var others = results.Methods
+            .Where(method => method is not AttackResults.Original && method != ComparedMethods.Retrain.Name)
             .ToList();
         var isRetrainedThere = results.Results.Any(
             result => result.Method == ComparedMethods.Retrain.Name && result.Reading is not null);
@@ -68,13 +69,14 @@ public static class AttackResultsPage
         foreach (var method in others)
             table.AddRow([$"`{method}`", SearchText(results, method), CostText(results, method)]);
         return text.Append(table).Append(
-            Invariant($"\nOf a search, the way with the largest difference of means counts. At most {Points(NearInPoints)} points, and ")
-            + Invariant($"at least 1/{NearInCost} of retraining's cost, count as near.\n\n")).ToString();
+            Invariant($"\nOf a search, the way with the largest difference of means counts. At most {Points(NearInPoints)} ")
+            + Invariant($"points, and at least 1/{NearInCost} of retraining's cost, count as near.\n\n")).ToString();
     }
 
     private static string SearchText(AttackResults results, string method) =>
         results.FarthestFromRetraining(Search, method) is { } farthest
-            ? $"{Points(farthest.Points)} points ({farthest.Variant}): {(farthest.Points <= NearInPoints ? "near" : "**not near**")}"
+            ? $"{Points(farthest.Points)} points ({farthest.Variant}): "
+                + (farthest.Points <= NearInPoints ? "near" : "**not near**")
             : "not measured";
 
     // The same class and number of images; the retrained generator has one seed.
@@ -146,7 +148,8 @@ public static class AttackResultsPage
     {
         var lines = results.Missing
             .GroupBy(result => (result.Method, result.Class, result.Seed, result.Missing))
-            .Select(same => $"- {Describe(same.First())}: {string.Join(", ", same.Select(each => each.Attack))}: {same.Key.Missing}.")
+            .Select(same =>
+                $"- {Describe(same.First())}: {string.Join(", ", same.Select(each => each.Attack))}: {same.Key.Missing}.")
             .Concat(
                 from result in results.Results
                 from variant in result.Reading?.Variants ?? []

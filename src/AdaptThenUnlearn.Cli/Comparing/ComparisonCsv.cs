@@ -31,7 +31,7 @@ public static class ComparisonCsv
             cell.Tool, outcome?.ArtifactSha256, cell.Failure);
     }
 
-    /// <summary>One line without its end: numbers with six digits, nothing for null, texts in quotes where they need them.</summary>
+    /// <summary>One line without its end: numbers with six digits, nothing for null, quotes where a text needs them.</summary>
     internal static string Line(params IEnumerable<object?> values) => string.Join(',', values.Select(Text));
 
     private static string Text(object? value) => value is double number

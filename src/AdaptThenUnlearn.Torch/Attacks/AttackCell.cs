@@ -60,7 +60,8 @@ public sealed record AttackCell(
         try
         {
             var text = RegularFile.ReadAllText(Path.Combine(folder, NamesOf(key)[0]), MaxBytes);
-            return JsonSerializer.Deserialize<AttackCell>(text, RunRecordFile.Json) is { SchemaVersion: CurrentSchemaVersion } cell
+            return JsonSerializer.Deserialize<AttackCell>(text, RunRecordFile.Json) is { } cell
+                && cell.SchemaVersion == CurrentSchemaVersion
                 && cell.Key == key
                 && (asked is null || cell.Asked == asked)
                 && cell.Reading.Attack == key.Attack

@@ -25,7 +25,8 @@ public sealed class InversionAttack : IAttack
     public string Name => "inversion";
 
     /// <inheritdoc/>
-    public string Summary => "reconstruction of images that show the feature, of the original and of a folder of real ones, in z and w+";
+    public string Summary =>
+        "reconstruction of images that show the feature, of the original and of a folder of real ones, in z and w+";
 
     /// <inheritdoc/>
     public bool ChangesWeights => false;
@@ -42,7 +43,8 @@ public sealed class InversionAttack : IAttack
             var targets = FindTargets(context, cancel);
             if (targets.shape[0] < context.Budget.Starts)
                 variants.Add(AttackVariant.NotMeasured("reconstruction", FormattableString.Invariant(
-                    $"the original shows the feature in only {targets.shape[0]} of {MostBatches * AttackContext.BatchSize} images")));
+                    $"the original shows the feature in only {targets.shape[0]} of ")
+                    + FormattableString.Invariant($"{MostBatches * AttackContext.BatchSize} images")));
             else
                 Reconstruct(context, targets, "", variants, pictures, cancel);
         }

@@ -34,7 +34,8 @@ public sealed class RelearningAttack : IAttack
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         if (context.Discriminator is null)
-            return AttackFindings.NotMeasured("training steps", "neither the checkpoint nor the original's has a discriminator to train with");
+            return AttackFindings.NotMeasured(
+                "training steps", "there is no discriminator to train with, neither its own nor the original's");
 
         List<AttackVariant> variants = [];
         List<FoundImages> pictures = [];

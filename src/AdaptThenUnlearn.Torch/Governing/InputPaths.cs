@@ -53,7 +53,8 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
     }
 
     /// <summary>
-    /// The folders of images that the policy gives for training and for attacks, with their roles and the properties that name them.
+    /// The folders of images that the policy gives for training and for attacks, with their roles and the properties that name
+    /// them.
     /// </summary>
     public IEnumerable<(string Role, string Property, string Path)> EnumerateImageFolders()
     {

@@ -110,7 +110,8 @@ public sealed class UnlearningRun(
         GeneratorEvaluator EvaluatorFor(string judged) =>
             new(PolicyFor(judged), classifiers, reference, ImagesFor(judged));
 
-        AuditAttacks AttacksFor(string judged) => new(PolicyFor(judged), classifiers, original, inputs, request, folder, progress);
+        AuditAttacks AttacksFor(string judged) =>
+            new(PolicyFor(judged), classifiers, original, inputs, request, folder, progress);
     }
 
     private Measurement Attack(

@@ -51,8 +51,8 @@ internal static class AttackRules
                 bound,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{worst.Name}: {worst.Successes} of {worst.Attempts} attempts showed the feature to the auditor; upper bound "
-                        + $"{ReadingText.Percent(bound)} at {ReadingText.Percent(evaluation.Confidence)} confidence, the "
+                    $"{worst.Name}: {worst.Successes} of {worst.Attempts} attempts showed the feature to the auditor; upper "
+                        + $"bound {ReadingText.Percent(bound)} at {ReadingText.Percent(evaluation.Confidence)} confidence, the "
                         + $"largest of {reading.Variants.Count} variants"),
                 evaluation.AuditorErrors is EvaluationOptions.IgnoreErrors ? null : ErrorCorrection.Uncorrected);
     }

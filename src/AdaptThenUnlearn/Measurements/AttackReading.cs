@@ -58,8 +58,8 @@ public sealed record AttackReading(
     /// <summary>The figure that a limit is held against: the largest upper bound of all variants.</summary>
     /// <param name="confidence">Of each upper bound, one-sided, between 0 and 1.</param>
     /// <returns>
-    /// The variant with that bound, the bound, and null; or null, 1 and why there is no figure, in a sentence without a full stop:
-    /// some variant was not measured, or the counts are impossible.
+    /// The variant with that bound, the bound, and null; or null, 1 and why there is no figure, in a sentence without a full
+    /// stop: some variant was not measured, or the counts are impossible.
     /// </returns>
     public (AttackVariant? Worst, double Bound, string? Missing) Judge(double confidence)
     {

@@ -59,5 +59,6 @@ public static class InputRoles
     /// <summary>Whether an input of a role may be a folder of images.</summary>
     /// <param name="role">As a record has it.</param>
     public static bool MayBeFolder(string role) =>
-        role is Reference or TrainingData or Positives or AttackImages || role.StartsWith(Negatives(""), StringComparison.Ordinal);
+        role is Reference or TrainingData or Positives or AttackImages
+        || role.StartsWith(Negatives(""), StringComparison.Ordinal);
 }

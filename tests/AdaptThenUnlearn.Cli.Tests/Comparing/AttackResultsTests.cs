@@ -12,23 +12,24 @@ public sealed class AttackResultsTests
     [Fact]
     public void Page_RetrainedGenerators_AreWhatTheOthersAreHeldAgainst()
     {
-        var page = AttackResultsPage.Render(Results(retrained: true), "attacks");
+        var page = Collapsed(AttackResultsPage.Render(Results(retrained: true), "attacks"));
 
         // Search: 0.50 and 0.30 against 0.25 in w; in z no difference. Cost: 10 steps against 50 and 50 against 50.
-        Assert.Contains("| `default` | 15.0 points (w): **not near** | 1 of 2 near (0.2; 1) |", Collapsed(page), StringComparison.Ordinal);
-        Assert.Contains("| w | 90.0 % | 40.0 % (30.0 % to 50.0 %) | 25.0 % |", Collapsed(page), StringComparison.Ordinal);
-        Assert.Contains("| 10 images | 10 to 50 | 50 |", Collapsed(page), StringComparison.Ordinal);
-        Assert.Contains("| clean images | 2 of 2 not within 50 | 1 of 1 not within 50 |", Collapsed(page), StringComparison.Ordinal);
+        Assert.Contains("| `default` | 15.0 points (w): **not near** | 1 of 2 near (0.2; 1) |", page, StringComparison.Ordinal);
+        Assert.Contains("| w | 90.0 % | 40.0 % (30.0 % to 50.0 %) | 25.0 % |", page, StringComparison.Ordinal);
+        Assert.Contains("| 10 images | 10 to 50 | 50 |", page, StringComparison.Ordinal);
+        Assert.Contains("| clean images | 2 of 2 not within 50 | 1 of 1 not within 50 |", page, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Page_WithoutRetraining_SaysThatNothingIsComparable()
     {
-        var page = AttackResultsPage.Render(Results(retrained: false), "attacks");
+        var page = Collapsed(AttackResultsPage.Render(Results(retrained: false), "attacks"));
 
         Assert.Contains("Retrained generators were not attacked", page, StringComparison.Ordinal);
-        Assert.Contains("`retrain`, class 8, seed 1: latent-search, relearning: the run was not made.", page, StringComparison.Ordinal);
-        Assert.Contains("| w | 90.0 % | 40.0 % (30.0 % to 50.0 %) | missing |", Collapsed(page), StringComparison.Ordinal);
+        Assert.Contains(
+            "`retrain`, class 8, seed 1: latent-search, relearning: the run was not made.", page, StringComparison.Ordinal);
+        Assert.Contains("| w | 90.0 % | 40.0 % (30.0 % to 50.0 %) | missing |", page, StringComparison.Ordinal);
     }
 
     [Fact]

