@@ -129,7 +129,8 @@ public static class RoomRules
         [
             "Tasks",   // the line of a verdict, which a build task counts
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
-            "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
+            "Torch.Governing", "Torch.Attacks", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation",
+            "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
             "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
             "Labelling", "Measurements", "Policies", "Cli.Timestamps",
