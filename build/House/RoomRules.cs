@@ -26,7 +26,7 @@ public static class RoomRules
         // The core: values, rules and texts. It never sees a tensor.
         ["Diagnostics"] = [],
         ["Files"] = [],
-        ["Policies"] = [],
+        ["Policies"] = ["Measurements"],   // budgets of attacks, and which limits they can prove
         ["Measurements"] = [],
         ["Labelling"] = ["Measurements"],
         ["Gating"] = ["Policies", "Measurements"],
@@ -82,7 +82,7 @@ public static class RoomRules
         ["Torch.Attacks"] =
         [
             "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images",
-            "Torch.Models", "Torch.Randomness", "Measurements", "Policies",
+            "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
         ["Torch.Labelling"] =
         [
@@ -90,15 +90,16 @@ public static class RoomRules
         ],
         ["Torch.Governing"] =
         [
-            "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking", "Labelling",
-            "Measurements", "Policies",
+            "Torch.Unlearning", "Torch.Attacks", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Models.Sequence", "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking",
+            "Labelling", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
-            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
-            "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
+            "Torch.Governing", "Torch.Attacks", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements",
+            "Policies",
         ],
 
         // Publishing: run records, never checkpoints.
@@ -128,7 +129,8 @@ public static class RoomRules
         [
             "Tasks",   // the line of a verdict, which a build task counts
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
-            "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
+            "Torch.Governing", "Torch.Attacks", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation",
+            "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
             "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Attestation", "Runs", "Gating", "Locking",
             "Labelling", "Measurements", "Policies", "Cli.Timestamps",

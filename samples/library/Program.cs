@@ -18,7 +18,11 @@ var vocabulary = new PolicyVocabulary(
     Repulsions: ["il2", "nl2", "el2"],
     CheckpointFormats: ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia"],
     ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
-    ClassifierArchitectures: ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]);
+    ClassifierArchitectures: ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"],
+    Attacks:
+    [
+        "same-latents", "latent-search", "truncation", "mixing", "interpolation", "inversion", "relearning",
+    ]);
 
 // Read the policy. The result is a policy, or every error with file, line and column; content never throws.
 var read = PolicyReader.Read(File.ReadAllText(policyPath), policyPath, vocabulary, overrides: []);

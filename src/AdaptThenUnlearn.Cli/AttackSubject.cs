@@ -10,7 +10,9 @@ namespace AdaptThenUnlearn.Cli;
 /// <param name="After">Path of the unlearned generator.</param>
 /// <param name="OriginalSha256">Digest of the original in the run; null where the command line names another generator.</param>
 /// <param name="AfterSha256">Digest of the unlearned generator's file in the run; null as before.</param>
-internal sealed record AttackSubject(PolicyFile File, string After, string? OriginalSha256 = null, string? AfterSha256 = null)
+/// <param name="JudgedSha256">Digest of the generator that the run judged, whose file may say since that it was rejected.</param>
+internal sealed record AttackSubject(
+    PolicyFile File, string After, string? OriginalSha256 = null, string? AfterSha256 = null, string? JudgedSha256 = null)
 {
     /// <summary>Finds it.</summary>
     /// <param name="subject">A policy, or a run's <c>run.json</c>.</param>
@@ -78,7 +80,8 @@ internal sealed record AttackSubject(PolicyFile File, string After, string? Orig
             file,
             Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, artifact.Path)),
             run.Before.GeneratorSha256,
-            artifact.Sha256);
+            artifact.Sha256,
+            run.After.GeneratorSha256);
     }
 
     private static void Require(string what, LoadedGenerator loaded, string? expected)

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Unlearning;
@@ -16,5 +17,6 @@ public static class Vocabulary
         [.. RepulsionLosses.All.Select(loss => loss.Name)],
         CheckpointFormats.Names,
         [.. ReportFormats.All.Select(format => format.Name)],
-        TorchvisionClassifiers.Names);
+        TorchvisionClassifiers.Names,
+        [.. KnownAttacks.All.Select(attack => attack.Name)]);
 }

@@ -138,6 +138,125 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Images_OfAFolder_AreReconstructedAndThePageSaysWhereTheyAreFrom()
+    {
+        var policy = house.Policy("inverted");
+        Directory.CreateDirectory(house.At("real-images"));
+        using (var images = 0.5f * ones([2, 1, 16, 16]))
+            Pictures(images, "real-images");
+        string[] attack =
+        [
+            "attack", policy, "--after", Other(), "--out", house.At("inverted-out"), "--threads", "1", "--samples", "60",
+            "--starts", "2", "--steps", "2", "--images", house.At("real-images"), "--attacks",
+        ];
+
+        var (exitCode, _, errors) = Atu.Run([.. attack, "inversion"]);
+
+        Assert.True(exitCode == 0, errors);
+        var page = File.ReadAllText(house.At("inverted-out/attack.md"));
+        Assert.Contains("Given images to reconstruct: 2 in ../real-images", page, StringComparison.Ordinal);
+        Assert.Contains("given images", page, StringComparison.Ordinal);
+        var study = JsonNode.Parse(File.ReadAllText(house.At("inverted-out/attack.json")))!;
+        Assert.Equal(64, ((string)study["images"]!["sha256"]!).Length);
+
+        // Another folder is another question.
+        var asked = Asked();
+        using (var images = 0.25f * ones([2, 1, 16, 16]))
+            Pictures(images, "real-images");
+        Assert.Equal(0, Atu.Run([.. attack, "inversion"]).ExitCode);
+        Assert.NotEqual(asked, Asked());
+
+        // Bad folders, and attacks that read none.
+        var (other, _, otherErrors) = Atu.Run([.. attack, "truncation"]);
+        Assert.Equal(2, other);
+        Assert.Contains("only inversion reads images", otherErrors, StringComparison.Ordinal);
+        using (var images = ones([1, 1, 8, 8]))
+            Pictures(images, "real-images");
+        var (small, _, smallErrors) = Atu.Run([.. attack, "inversion"]);
+        Assert.NotEqual(0, small);
+        Assert.Contains("is 8×8 pixels, the generator makes 16×16", smallErrors, StringComparison.Ordinal);
+        foreach (var file in Directory.GetFiles(house.At("real-images")))
+            File.Delete(file);
+        Assert.Contains("holds no images", Atu.Run([.. attack, "inversion"]).Errors, StringComparison.Ordinal);
+        Directory.Delete(house.At("real-images"));
+        Assert.NotEqual(0, Atu.Run([.. attack, "inversion"]).ExitCode);
+
+        string Asked() =>
+            (string)JsonNode.Parse(File.ReadAllText(house.At("inverted-out/cells/inversion-ban-after.json")))!["asked"]!;
+
+        void Pictures(Tensor images, string folder)
+        {
+            for (var number = 0; number < images.shape[0]; number++)
+                File.WriteAllBytes(
+                    house.At($"{folder}/{number}.png"), AdaptThenUnlearn.Torch.Images.ImageGrid.Png(
+                        [new AdaptThenUnlearn.Torch.Images.GridPanel("", images[number..(number + 1)], [])], 1, 1));
+        }
+    }
+
+    // The pages of an earlier call would be taken for this one's; finished attacks stay.
+    [Fact]
+    public void Attack_ThatIsCutOff_LeavesNoPageOfAnEarlierOne()
+    {
+        var policy = house.Policy("cut-off");
+        string[] attack =
+        [
+            "attack", policy, "--after", Other(), "--out", house.At("cut-off-out"), "--threads", "1", "--attacks", "same-latents",
+            "--samples",
+        ];
+        Assert.Equal(0, Atu.Run([.. attack, "60"]).ExitCode);
+        var page = house.At("cut-off-out/attack.md");
+        Assert.True(File.Exists(page));
+
+        using var endless = Atu.Start([.. attack, "100000000"]);
+        Assert.True(SpinWait.SpinUntil(() => !File.Exists(page) || endless.HasExited, TimeSpan.FromMinutes(2)));
+        Assert.False(endless.HasExited);
+        endless.Kill();
+
+        Assert.False(File.Exists(house.At("cut-off-out/attack.json")));
+        Assert.True(File.Exists(house.At("cut-off-out/cells/same-latents-ban-before.json")));
+    }
+
+    // The index stays the same when weights in a file that it names change.
+    [Fact]
+    public void Cell_OfAGeneratorInSeveralFiles_IsMadeAgainWhereOneOfThemChanges()
+    {
+        using var scope = NewDisposeScope();
+        var state = SafetensorsFile.Read(house.At("no-discriminator.safetensors")).Tensors
+            .ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
+        SafetensorsFile.Write(house.At("shard.safetensors"), state);
+        File.WriteAllText(
+            house.At("sharded.safetensors.index.json"),
+            new JsonObject
+            {
+                ["weight_map"] = new JsonObject(state.Keys.Select(
+                    name => new KeyValuePair<string, JsonNode?>(name, "shard.safetensors"))),
+            }.ToJsonString());
+        var policy = house.Policy("sharded");
+        string[] attack =
+        [
+            "attack", policy, "--after", house.At("sharded.safetensors.index.json"), "--out", house.At("sharded-out"),
+            "--threads", "1", "--samples", "60", "--attacks", "same-latents",
+        ];
+
+        var first = Asked();
+        var again = Asked();
+        using (no_grad())
+            SafetensorsFile.Write(
+                house.At("shard.safetensors"), state.ToDictionary(named => named.Key, named => named.Value * 0.5f));
+        var changed = Asked();
+
+        Assert.Equal(first, again);
+        Assert.NotEqual(first, changed);
+
+        string Asked()
+        {
+            var (exitCode, _, errors) = Atu.Run(attack);
+            Assert.True(exitCode == 0, errors);
+            return (string)JsonNode.Parse(File.ReadAllText(house.At("sharded-out/cells/same-latents-ban-after.json")))!["asked"]!;
+        }
+    }
+
+    [Fact]
     public void Policy_WhoseNameEndsLikeARecords_IsAPolicy()
     {
         var (exitCode, _, errors) = Atu.Run(

@@ -17,7 +17,8 @@ internal static class Records
         ["il2", "nl2", "el2"],
         ["safetensors"],
         [.. ReportFormats.All.Select(format => format.Name)],
-        ["resnet18"]);
+        ["resnet18"],
+        ["same-latents", "latent-search", "truncation", "relearning"]);
 
     public const string PolicyText = """
         {

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Cli.Tests;
 using AdaptThenUnlearn.Tests;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
@@ -46,7 +47,8 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
 
         var names = UnlearningMethods.All.Select(method => method.Name)
             .Concat(RepulsionLosses.All.Select(loss => loss.Name))
-            .Concat(CheckpointFormats.All.Select(format => format.Name));
+            .Concat(CheckpointFormats.All.Select(format => format.Name))
+            .Concat(KnownAttacks.All.Select(attack => attack.Name));
         Assert.All(
             names,
             name => Assert.True(

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Locking;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
@@ -20,8 +22,6 @@ public sealed class AttackCommand(Terminal terminal)
 {
     private const string CellFolder = "cells";
 
-    private static readonly IReadOnlyList<string> _names = [.. KnownAttacks.All.Select(attack => attack.Name)];
-
     private readonly Argument<FileInfo> _subject = new("POLICY|RECORD")
     {
         Description = "A policy file, or the run.json of a run",
@@ -39,15 +39,11 @@ public sealed class AttackCommand(Terminal terminal)
 
     private readonly Option<string[]> _attacks = new("--attacks")
     {
-        Description = $"Attacks to make (default: all): {string.Join(", ", _names)}",
+        Description = $"Attacks to make (default: all): {string.Join(", ", AttackArguments.Names)}",
         HelpName = "a,b,…",
     };
 
-    private readonly Option<string> _profile = new("--profile")
-    {
-        Description = "How much to spend: quick or full",
-        DefaultValueFactory = _ => "quick",
-    };
+    private readonly Option<string> _profile = AttackArguments.CreateProfile("How much to spend: quick or full");
 
     private readonly Option<int?> _samples = new("--samples") { Description = "Images for each rate, instead of the profile's" };
     private readonly Option<int?> _starts = new("--starts") { Description = "Starts of each search, instead of the profile's" };
@@ -57,6 +53,11 @@ public sealed class AttackCommand(Terminal terminal)
         Description = "Fail (exit code 1) unless the upper bound of an attack's success on the unlearned generator is at most " +
             "this share, 0 to 1",
         HelpName = "attack=share",
+    };
+
+    private readonly Option<DirectoryInfo> _images = new("--images")
+    {
+        Description = "Folder of real pictures that show the feature, of the generator's size: inversion reconstructs them too",
     };
 
     private readonly Option<string[]> _set = new("--set")
@@ -85,10 +86,9 @@ public sealed class AttackCommand(Terminal terminal)
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        _profile.AcceptOnlyFromAmong([.. AttackBudget.Profiles.Keys]);
         var command = new Command("attack", "Try to get what a policy forbids out of the unlearned generator")
         {
-            _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _limits, _set, _out,
+            _subject, _after, _retrained, _attacks, _profile, _samples, _starts, _steps, _limits, _images, _set, _out,
             _fresh, _reuse, PolicyLocks.Required, Machine.Device, Machine.Threads, Terminal.Json,
         };
         command.SetGuardedAction(terminal, Run);
@@ -101,9 +101,13 @@ public sealed class AttackCommand(Terminal terminal)
         if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
             throw new BadArgumentException("--fresh makes every attack again and --reuse does not; give only one of them");
         var earlier = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
-        var attacks = Attacks(parsed);
+        var attacks = AttackArguments.Find(ComparisonArguments.ParseList(parsed, _attacks));
         var budget = Budget(parsed);
         var limits = Limits(parsed, attacks);
+        var images = parsed.GetValue(_images)?.FullName;
+        if (images is not null && attacks.All(attack => attack.Name != AttackLimit.TakesImages))
+            throw new BadArgumentException(
+                $"--images {images}: only {AttackLimit.TakesImages} reads images; add it to --attacks, or leave the folder out");
         var subject = AttackSubject.Find(
             parsed.GetRequiredValue(_subject).ToString(),
             parsed.GetValue(_after)?.FullName,
@@ -113,13 +117,16 @@ public sealed class AttackCommand(Terminal terminal)
         if (subject is null)
             return ExitCodes.BadPolicy;
         var (file, policy) = (subject.File, subject.File.Policy);
+        if (images is not null && policy.UndesiredFeatures.Count > 1)
+            throw new BadArgumentException(
+                $"--images {images}: the images are of one feature, and the policy has {policy.UndesiredFeatures.Count}");
         var folder = parsed.GetValue(_out)?.FullName
             ?? Path.Combine(EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture()), "attack", policy.Name);
         List<(AttackedGenerator Attacked, string Path)> others = [(AttackedGenerator.After, subject.After)];
         if (parsed.GetValue(_retrained)?.FullName is { } retrained)
             others.Add((AttackedGenerator.Retrained, retrained));
         var inputs = file.Inputs();
-        RequireOutputs(folder, policy, attacks, inputs, others);
+        RequireOutputs(folder, policy, attacks, inputs, others, images);
 
         // Load what the policy names, and the generators to attack.
         var device = Machine.Prepare(parsed, terminal);
@@ -130,6 +137,7 @@ public sealed class AttackCommand(Terminal terminal)
             GeneratorRequirements.RequireStatedLayers(original);
             subject.RequireOriginal(original);
             using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);
+            using var given = images is null ? null : AttackImages.Load(images, original.Generator.Shape, device);
             var loaded = new List<LoadedGenerator>();
             try
             {
@@ -141,8 +149,14 @@ public sealed class AttackCommand(Terminal terminal)
                     .. others.Zip(loaded, (other, generator) => new Attacked(other.Attacked, other.Path, generator)),
                 ];
 
-                // Attack, and write the pages.
-                var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal);
+                // Attack, and write the pages. Under a lock, nobody chooses the seed.
+                policy = LockedSeed.ApplyTo(
+                    policy, file.Lock?.Lock.PolicySha256, subject.JudgedSha256 ?? loaded[0].Sha256);
+                var runs = new AttackRuns(policy, classifiers, original, budget, device, Machine.ToolVersion, terminal)
+                {
+                    GivenImages = given,
+                };
+                Withdraw(folder);
                 var study = Study(runs, policy, budget, attacks, generators, folder, earlier, cancel);
                 Publish(study, policy, folder);
                 var violations = Judge(study, policy, limits);
@@ -196,7 +210,11 @@ public sealed class AttackCommand(Terminal terminal)
             budget.Steps,
             [.. generators.Select(each => new StudiedGenerator(
                 NameOf(each.Role), Path.GetRelativePath(folder, each.Path).Replace('\\', '/'), each.Generator.Sha256))],
-            studied);
+            studied,
+            runs.GivenImages is { } images
+                ? new StudiedImages(
+                    Path.GetRelativePath(folder, images.Folder).Replace('\\', '/'), images.Sha256, (int)images.Images.shape[0])
+                : null);
 
         bool MayReuse(AttackKey key)
         {
@@ -208,6 +226,14 @@ public sealed class AttackCommand(Terminal terminal)
             isDoubtSaid |= doubt is not null;
             return may;
         }
+    }
+
+    // What an earlier call concluded is not to be taken for this one's, whatever becomes of it. Finished attacks stay.
+    private static void Withdraw(string folder)
+    {
+        string[] pages = [AttackStudy.FileName, AttackReport.MarkdownName, AttackReport.HtmlName];
+        foreach (var page in pages.Select(name => Path.Combine(folder, name)).Where(File.Exists))
+            File.Delete(page);
     }
 
     private static string Describe(AttackCell cell) =>
@@ -265,14 +291,6 @@ public sealed class AttackCommand(Terminal terminal)
 
     private static string NameOf(AttackedGenerator attacked) => attacked.ToString().ToLowerInvariant();
 
-    private IReadOnlyList<IAttack> Attacks(ParseResult parsed)
-    {
-        var names = ComparisonArguments.ParseList(parsed, _attacks);
-        if (names.FirstOrDefault(name => !_names.Contains(name)) is { } unknown)
-            throw new BadArgumentException("--attacks: " + Suggestion.NotOneOf(unknown, _names, "known attack"));
-        return [.. KnownAttacks.All.Where(attack => names.Count == 0 || names.Contains(attack.Name))];
-    }
-
     private IReadOnlyList<(string Attack, double MaxSuccess)> Limits(ParseResult parsed, IReadOnlyList<IAttack> attacks)
     {
         return [.. (parsed.GetValue(_limits) ?? []).Select(Parse)];
@@ -280,8 +298,9 @@ public sealed class AttackCommand(Terminal terminal)
         (string Attack, double MaxSuccess) Parse(string text)
         {
             var parts = text.Split('=', 2);
-            if (!_names.Contains(parts[0]))
-                throw new BadArgumentException("--max-success: " + Suggestion.NotOneOf(parts[0], _names, "known attack"));
+            if (!AttackArguments.Names.Contains(parts[0]))
+                throw new BadArgumentException(
+                    "--max-success: " + Suggestion.NotOneOf(parts[0], AttackArguments.Names, "known attack"));
             if (!attacks.Any(attack => attack.Name == parts[0]))
                 throw new BadArgumentException($"--max-success {text}: add {parts[0]} to --attacks, or it is not made");
             return parts.Length == 2
@@ -310,7 +329,8 @@ public sealed class AttackCommand(Terminal terminal)
         UnlearningPolicy policy,
         IReadOnlyList<IAttack> attacks,
         InputFiles inputs,
-        IReadOnlyList<(AttackedGenerator Attacked, string Path)> others)
+        IReadOnlyList<(AttackedGenerator Attacked, string Path)> others,
+        string? images)
     {
         List<string> names =
         [
@@ -327,6 +347,7 @@ public sealed class AttackCommand(Terminal terminal)
             [
                 .. inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
                 .. others.Select(other => (NameOf(other.Attacked), (string?)other.Path)),
+                ("--images", images),
             ],
             _ => false);
         WrittenFiles.Add(folder, names);

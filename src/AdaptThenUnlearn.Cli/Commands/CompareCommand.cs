@@ -2,8 +2,10 @@ using System.CommandLine;
 using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Cli.Sharding;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Comparing;
 using AdaptThenUnlearn.Torch.Governing;
 
@@ -15,6 +17,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed class CompareCommand(Terminal terminal)
 {
     private const string PageName = "results.md";
+    private const string AttackPageName = "attacks.md";
+    private const string AllAttacks = "all";
 
     private readonly ComparisonArguments _runs = new(terminal);
     private readonly Option<string[]> _methods = new("--methods")
@@ -55,6 +59,16 @@ public sealed class CompareCommand(Terminal terminal)
             "comparison are copied",
     };
 
+    private readonly Option<string[]> _attacks = new("--attacks")
+    {
+        Description = "Attack the original and every generator of the runs as well, and print " + AttackPageName + ": all, or " +
+            string.Join(", ", AttackArguments.Names),
+        HelpName = "a,b,…",
+    };
+
+    private readonly Option<string> _profile =
+        AttackArguments.CreateProfile("How much an attack may spend: quick or full; only with --attacks");
+
     private readonly Option<bool> _pageOnly = new("--page-only")
     {
         Description = "Make no runs; print the page from the existing cells",
@@ -65,7 +79,7 @@ public sealed class CompareCommand(Terminal terminal)
     {
         var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds")
         {
-            _methods, _data, _out, _work, _shard, _merge, _pageOnly, Terminal.Json,
+            _methods, _data, _out, _work, _shard, _merge, _pageOnly, _attacks, _profile, Terminal.Json,
         };
         _runs.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -74,8 +88,14 @@ public sealed class CompareCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
+        var attacks = FindAttacks(parsed);
         if (_runs.Read(parsed, defaultSeeds: [1, 2, 3]) is not { } scope)
             return ExitCodes.BadPolicy;
+        var feature = scope.Policy.UndesiredFeatures[0];
+        if (attacks.Count > 0 && !feature.HasIndependentAuditor(scope.Policy))
+            throw new BadArgumentException(
+                $"--attacks: the feature '{feature.Name}' has no auditor of its own: the classifier that guides an attack " +
+                "would also judge it");
 
         // Plan the runs.
         var data = parsed.GetValue(_data)?.FullName;
@@ -100,6 +120,15 @@ public sealed class CompareCommand(Terminal terminal)
             outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
             _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
         WrittenFiles.Add(outputs, names);
+        var attackPage = Path.Combine(outputs, AttackPageName);
+        if (attacks.Count > 0)
+        {
+            var attackNames = AttackFiles.NamesFor(AttackPageName);
+            OutputFiles.RequireIn(
+                outputs, attackNames, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
+                _ => OutputFiles.IsPage(attackPage, AttackResultsPage.Mark));
+            WrittenFiles.Add(outputs, attackNames);
+        }
 
         // Make the missing runs, and print the page after each.
         var cells = Path.Combine(Path.ChangeExtension(page, null), "cells");
@@ -108,8 +137,18 @@ public sealed class CompareCommand(Terminal terminal)
         {
             KeepsThreads = Machine.ChoosesThreads(parsed),
         };
+        var battery = new ComparisonAttacks(
+            Path.ChangeExtension(attackPage, null), AttackBudget.Profiles[parsed.GetRequiredValue(_profile)], attacks,
+            Machine.ToolVersion, device, terminal);
+        var attacked = attacks.Count == 0 ? [] : _runs.AttackedClasses(scope, parsed);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
+        {
             Merge(runs, known, folder);
+            foreach (var (asked, target, _) in Targets(attacked, requests, runs))
+                battery.Import(
+                    asked, target, Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(AttackPageName)));
+        }
+
         if (!parsed.GetValue(_pageOnly))
         {
             var own = shard.SelectFrom(requests);
@@ -122,13 +161,99 @@ public sealed class CompareCommand(Terminal terminal)
         }
 
         var published = Publish(plan, known, runs, page);
+        object? found = null;
+        if (attacks.Count > 0)
+        {
+            if (!parsed.GetValue(_pageOnly))
+                Attack(scope, battery, attacked, requests, runs, shard, cancel);
+            found = PublishAttacks(published, battery, attacked, requests, runs, attackPage);
+        }
+
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
         var withoutResult = failed > 0 ? $", {failed} without result" : "";
         var done = requests.Count - missing - failed;
-        Terminal.WriteJson(new { page, runs = requests.Count, done, missing, failed });
+        Terminal.WriteJson(new { page, runs = requests.Count, done, missing, failed, attacks = found });
         Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {done} of {requests.Count} runs{withoutResult}"));
         return ExitCodes.Passed;
     }
+
+    private IReadOnlyList<IAttack> FindAttacks(ParseResult parsed)
+    {
+        var names = ComparisonArguments.ParseList(parsed, _attacks);
+        if (names.Count == 0 && parsed.GetResult(_profile) is { Implicit: false })
+            throw new BadArgumentException("--profile is how much an attack may spend; give --attacks with it");
+        return names.Count == 0 ? [] : AttackArguments.Find(names is [AllAttacks] ? [] : names);
+    }
+
+    // The original of each class, and the generators that runs have made. A run that was not made has no digest yet.
+    private static IEnumerable<(AttackedClass Asked, AttackTarget Target, ComparisonRequest? Request)> Targets(
+        IReadOnlyList<AttackedClass> attacked, IReadOnlyList<ComparisonRequest> requests, ComparisonRuns runs)
+    {
+        foreach (var asked in attacked)
+        {
+            yield return (asked, AttackTarget.Original, null);
+            foreach (var request in requests.Where(request => request.Key.Class == asked.Class))
+                yield return (asked, new AttackTarget(request.Key, runs.Found(request)?.Outcome?.ArtifactSha256), request);
+        }
+    }
+
+    // A part attacks the generators of its own runs, and every n-th class's original.
+    private void Attack(
+        ComparisonScope scope,
+        ComparisonAttacks battery,
+        IReadOnlyList<AttackedClass> attacked,
+        IReadOnlyList<ComparisonRequest> requests,
+        ComparisonRuns runs,
+        Shard shard,
+        CancellationToken cancel)
+    {
+        var (own, originals) = (shard.SelectFrom(requests), shard.SelectFrom(attacked));
+        foreach (var (asked, target, request) in Targets(attacked, requests, runs))
+        {
+            var checkpoint = request is null ? null : runs.FindArtifact(request);
+            if (request is null ? !originals.Contains(asked) : !own.Contains(request) || checkpoint is null)
+                continue;
+
+            var made = scope.File.RunWithLocatedErrors(asked.Inputs, () => battery.Make(asked, target, checkpoint, cancel));
+            if (made > 0)
+                terminal.WriteStatus(FormattableString.Invariant(
+                    $"{made} attacks on {target.Key?.ToString() ?? $"the original, class {asked.Class}"}"));
+        }
+    }
+
+    private static object PublishAttacks(
+        Comparison comparison,
+        ComparisonAttacks battery,
+        IReadOnlyList<AttackedClass> attacked,
+        IReadOnlyList<ComparisonRequest> requests,
+        ComparisonRuns runs,
+        string page)
+    {
+        var results = new AttackResults(
+            comparison,
+            battery.Budget,
+            [.. battery.Attacks.Select(attack => (attack.Name, attack.Summary))],
+            [
+                .. from each in Targets(attacked, requests, runs)
+                   from attack in battery.Attacks
+                   let cell = battery.Find(each.Asked, each.Target, attack.Name)
+                   select new AttackResult(
+                       each.Target.Key?.Method ?? AttackResults.Original, each.Asked.Class, each.Target.Key?.Seed, attack.Name,
+                       cell?.Reading, cell?.Seconds, cell is null ? WhyMissing(each.Request, runs) : null),
+            ]);
+        AttackFiles.Publish(results, page);
+        var missing = results.Missing.Count;
+        Terminal.WriteResultLine(FormattableString.Invariant(
+            $"{page}: {results.Results.Count - missing} of {results.Results.Count} attacks"));
+        return new { page, planned = results.Results.Count, missing };
+    }
+
+    private static string WhyMissing(ComparisonRequest? request, ComparisonRuns runs) =>
+        request is null ? "the original was not attacked yet"
+        : runs.Found(request) is not { } cell ? "the run was not made"
+        : cell.Failure is { } failure ? $"the run ended without a generator: {failure}"
+        : runs.FindArtifact(request) is null ? "its generator is not in the folder of the runs"
+        : "it was not attacked yet";
 
     private void Merge(ComparisonRuns runs, IReadOnlyList<ComparisonRequest> requests, DirectoryInfo folder)
     {

@@ -128,6 +128,32 @@ public sealed class ComparisonArguments(Terminal terminal)
     }
 
     /// <summary>
+    /// What the generators of each class are attacked under: the compared policy with this class, and with the training settings
+    /// of its own <c>unlearning</c>, whatever the rows set.
+    /// </summary>
+    /// <param name="scope">As read.</param>
+    /// <param name="parsed">The arguments, with the values set for every run.</param>
+    public IReadOnlyList<AttackedClass> AttackedClasses(ComparisonScope scope, ParseResult parsed) =>
+    [
+        .. scope.Classes.Select(name =>
+        {
+            string[] overrides =
+            [
+                .. Overrides(parsed),
+                .. CellPolicy.Overrides(
+                    new ComparedMethod("attacked", MethodFamily.Baseline, "", []), new CellKey("attacked", name, 0),
+                    scope.Policy.Evaluation.Samples, data: null),
+            ];
+            var file = scope.File.WithOverrides(overrides, terminal);
+            var inputs = file.Inputs();
+            return new AttackedClass(
+                name, file.Policy, inputs,
+                ComparedCell.DigestOf(
+                    file.Policy, inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path)))));
+        }),
+    ];
+
+    /// <summary>
     /// Checks, for each class, that every run's files can be loaded and that the generator can be trained as requested. Errors
     /// show at once, not after hours.
     /// </summary>

@@ -347,11 +347,29 @@ public sealed class GovernCommand(Terminal terminal)
             Lock: run.File.Lock is { } found
                 ? new RequestedLock(found.Lock.PolicySha256, found.Lock.Time, found.Stamped)
                 : null,
-            Accepted: run.Inputs.Accepted);
+            Accepted: run.Inputs.Accepted,
+            TrustsAttack: TrustOfAttacks(run, parsed));
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);
         return record.Verdict.Outcome.IsPass();
+    }
+
+    // A finished attack decides the verdict as a record does, and is trusted as one.
+    private Func<string, string, bool> TrustOfAttacks(PlannedRun run, ParseResult parsed)
+    {
+        var earlier = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
+        var isDoubtSaid = false;
+        return (folder, name) =>
+        {
+            var may = earlier.MayReuse(folder, out var doubt, name);
+            if (doubt is not null && !isDoubtSaid)
+                terminal.WriteStatus(
+                    $"{run.Policy.Name}: finished attacks in {folder} are not resumed from, because {doubt}; they are made again "
+                    + "(--reuse accepts them)");
+            isDoubtSaid |= doubt is not null;
+            return may;
+        };
     }
 
     private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory, bool reused)

@@ -20,22 +20,23 @@ public static class ComparisonCsv
     {
         var outcome = cell.Outcome;
         var figures = comparison.Figures(comparison.Methods.Single(method => method.Name == cell.Key.Method), cell.Key.Class);
-        return string.Join(',', new object?[]
-        {
-            cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter,
+        return Line(
+            cell.Key.Method, cell.Key.Class, cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter,
             outcome?.Unlearned, outcome?.UnlearnedInterval?.Low, outcome?.UnlearnedInterval?.High,
             outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell),
             figures.RetrainedDistance(cell),
             outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep,
             outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
             cell.Environment.Threads,
-            Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
-        }.Select(Text));
+            cell.Tool, outcome?.ArtifactSha256, cell.Failure);
     }
+
+    /// <summary>One line without its end: numbers with six digits, nothing for null, quotes where a text needs them.</summary>
+    internal static string Line(params IEnumerable<object?> values) => string.Join(',', values.Select(Text));
 
     private static string Text(object? value) => value is double number
         ? number.ToString("G6", CultureInfo.InvariantCulture)
-        : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+        : Quoted(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "");
 
     // RFC 4180, section 2.
     private static string Quoted(string text) =>

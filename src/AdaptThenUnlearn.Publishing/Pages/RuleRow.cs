@@ -60,6 +60,11 @@ public sealed record RuleRow(string Measured, string Bound, string Limit, string
                 var share = measured.Shares.FirstOrDefault(each => each.Class == rule.Subject && each.Classifier == classifier);
                 return share is null ? None : Rate(share.Hits, share.Samples);
 
+            case RuleLimit.MaxSuccess:
+                return measured.FindAttack(rule.Attack!, rule.Subject!)?.Strongest is { } strongest
+                    ? Rate(strongest.Successes, strongest.Attempts)
+                    : None;
+
             // The first look is on the same latents before and after.
             default:
                 var reading = measured.Features.FirstOrDefault(each => each.Feature == rule.Subject);

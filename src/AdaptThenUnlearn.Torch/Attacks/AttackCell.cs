@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
 
@@ -45,29 +46,24 @@ public sealed record AttackCell(
 
     private const long MaxBytes = 4 << 20;
 
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        WriteIndented = true,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-    };
-
     /// <summary>Names of the files of a cell, relative to its folder.</summary>
     public static IReadOnlyList<string> NamesOf(AttackKey key) => [$"{key.FileName}.json", $"{key.FileName}.png"];
 
     /// <summary>Finds a cell, with its picture; null where there is none for this question.</summary>
     /// <param name="folder">Of the cells.</param>
     /// <param name="key">What was attacked by what.</param>
-    /// <param name="asked">Digest of everything that decides the result.</param>
-    public static AttackCell? Find(string folder, AttackKey key, string asked)
+    /// <param name="asked">
+    /// Digest of everything that decides the result; null for any, where the folder's name has such a digest.
+    /// </param>
+    public static AttackCell? Find(string folder, AttackKey key, string? asked)
     {
         try
         {
             var text = RegularFile.ReadAllText(Path.Combine(folder, NamesOf(key)[0]), MaxBytes);
-            return JsonSerializer.Deserialize<AttackCell>(text, _json) is { SchemaVersion: CurrentSchemaVersion } cell
+            return JsonSerializer.Deserialize<AttackCell>(text, RunRecordFile.Json) is { } cell
+                && cell.SchemaVersion == CurrentSchemaVersion
                 && cell.Key == key
-                && cell.Asked == asked
+                && (asked is null || cell.Asked == asked)
                 && cell.Reading.Attack == key.Attack
                 && cell.Reading.Feature == key.Feature
                 && cell.Reading.IsPossible
@@ -91,7 +87,7 @@ public sealed record AttackCell(
         var path = Path.Combine(folder, NamesOf(Key)[1]);
         if (picture is not null)
             AtomicFile.Write(path, picture);
-        AtomicFile.Write(Path.Combine(folder, NamesOf(Key)[0]), JsonSerializer.Serialize(this, _json) + "\n");
+        AtomicFile.Write(Path.Combine(folder, NamesOf(Key)[0]), JsonSerializer.Serialize(this, RunRecordFile.Json) + "\n");
         if (picture is null)
             File.Delete(path);   // of an earlier cell
     }

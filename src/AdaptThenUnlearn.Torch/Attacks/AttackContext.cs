@@ -46,8 +46,16 @@ public sealed record AttackContext(
     bool Raw,
     Action<int, int> Progress)
 {
-    /// <summary>The discriminator of the attacked generator; null where its checkpoint has none.</summary>
+    /// <summary>
+    /// The discriminator of the attacked generator, or else the original's; null where neither checkpoint has one.
+    /// </summary>
     public ImageDiscriminator? Discriminator { get; init; }
+
+    /// <summary>
+    /// Real images that show the feature, <c>[N, C, H, W]</c> in [-1, 1], to reconstruct; null where none are given. They stay
+    /// the caller's.
+    /// </summary>
+    public Tensor? GivenImages { get; init; }
 
     /// <summary>Images that are generated or searched together.</summary>
     public const int BatchSize = 50;

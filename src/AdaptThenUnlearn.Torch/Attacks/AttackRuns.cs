@@ -30,8 +30,11 @@ public sealed class AttackRuns(
     string tool,
     IProgress<StageProgress> progress)
 {
+    /// <summary>Real images of the feature to reconstruct; null for none. They stay the caller's.</summary>
+    public AttackImages? GivenImages { get; init; }
+
     // Raise this whenever a change makes an attack give other results: older cells are then made again.
-    private const int Revision = 1;
+    private const int Revision = 2;   // 2: relearning also counts without training
     private const int LargestPicture = 64;   // pixels of an image in a picture, about
 
     /// <summary>Takes over the result of an earlier call where that is allowed, or attacks and writes the result.</summary>
@@ -121,7 +124,9 @@ public sealed class AttackRuns(
             policy.Evaluation.IsRaw,
             (done, all) => progress.Report(new StageProgress(stage, done, all, Losses: null)))
         {
-            Discriminator = generator.Discriminator,
+            // Where its own checkpoint has none, the attacker has the original's.
+            Discriminator = generator.Discriminator ?? original.Discriminator,
+            GivenImages = GivenImages?.Images,
         };
         return attack.Run(context, cancel);
     }
@@ -162,7 +167,12 @@ public sealed class AttackRuns(
             classifiers.Sha256(feature.Auditor ?? feature.Annotator),
             original.Sha256,
             generator.Sha256,
-            $"discriminator {generator.DiscriminatorSha256}",
+
+            // An index of several files does not tell what is in them.
+            .. original.PartsSha256,
+            .. generator.PartsSha256.Select(part => $"generator's {part}"),
+            .. GivenImages is { } given ? [$"images {given.Sha256}"] : Array.Empty<string>(),
+            $"discriminator {generator.DiscriminatorSha256 ?? original.DiscriminatorSha256}",
             device.ToString(),
             string.Create(CultureInfo.InvariantCulture, $"revision {Revision}"),
         ];

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
 
-/// <summary>Reconstructs images of the original that show the feature: looks for latents whose image is the given one.</summary>
+/// <summary>
+/// Reconstructs images that show the feature, of the original and of a folder of real ones where there is one: looks for latents
+/// whose image is the given one.
+/// </summary>
 /// <remarks>
 /// Abdal et al. 2019 (arXiv:1904.03189): gradient descent on one style a layer, from the mean style, with a distance of pixels
 /// and one of a network's features. The network is the annotator, and each distance is in the unit of its own variation: the
@@ -22,7 +25,8 @@ public sealed class InversionAttack : IAttack
     public string Name => "inversion";
 
     /// <inheritdoc/>
-    public string Summary => "reconstruction of the original's images that show the feature, in z and w+";
+    public string Summary =>
+        "reconstruction of images that show the feature, of the original and of a folder of real ones, in z and w+";
 
     /// <inheritdoc/>
     public bool ChangesWeights => false;
@@ -31,26 +35,51 @@ public sealed class InversionAttack : IAttack
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
-        Tensor targets;
+        List<AttackVariant> variants = [];
+        List<FoundImages> pictures = [];
+        context.Progress(0, context.GivenImages is null ? 1 : 2);
         try
         {
-            targets = FindTargets(context, cancel);
+            var targets = FindTargets(context, cancel);
+            if (targets.shape[0] < context.Budget.Starts)
+                variants.Add(AttackVariant.NotMeasured("reconstruction", FormattableString.Invariant(
+                    $"the original shows the feature in only {targets.shape[0]} of ")
+                    + FormattableString.Invariant($"{MostBatches * AttackContext.BatchSize} images")));
+            else
+                Reconstruct(context, targets, "", variants, pictures, cancel);
         }
         catch (AttackNotMeasuredException unmeasured)
         {
-            return AttackFindings.NotMeasured("reconstruction", $"of the original, {unmeasured.Message}");
+            variants.Add(AttackVariant.NotMeasured("reconstruction", $"of the original, {unmeasured.Message}"));
         }
 
-        if (targets.shape[0] < context.Budget.Starts)
-            return AttackFindings.NotMeasured("reconstruction", FormattableString.Invariant(
-                $"the original shows the feature in only {targets.shape[0]} of {MostBatches * AttackContext.BatchSize} images"));
+        if (context.GivenImages is { } given)
+        {
+            context.Progress(1, 2);
+            var shown = given[context.Judge(given)];
+            if (shown.shape[0] == 0)
+                variants.Add(AttackVariant.NotMeasured("reconstruction, given images", FormattableString.Invariant(
+                    $"the auditor sees the feature in none of the {given.shape[0]} given images")));
+            else
+                Reconstruct(
+                    context, shown.narrow(0, 0, Math.Min(context.Budget.Starts, shown.shape[0])), ", given images", variants,
+                    pictures, cancel);
+        }
 
-        List<AttackVariant> variants = [];
-        List<FoundImages> pictures = [];
-        context.Progress(0, 2);
+        return new AttackFindings(variants, pictures);
+    }
+
+    private static void Reconstruct(
+        AttackContext context,
+        Tensor targets,
+        string which,
+        List<AttackVariant> variants,
+        List<FoundImages> pictures,
+        CancellationToken cancel)
+    {
         Add(Invert(
             context,
-            "z",
+            $"z{which}",
             targets,
             (first, count) =>
             {
@@ -60,13 +89,12 @@ public sealed class InversionAttack : IAttack
             points => context.Generator.Generate(points, noise: null),
             Rate,
             cancel));
-        context.Progress(1, 2);
         if (context.Generator is IStyleBasedGenerator styled)
         {
             using var prior = LatentPrior.OfStyles(styled, context.Generator.LatentSize, context.Random, context.Device);
             Add(Invert(
                 context,
-                "w+",
+                $"w+{which}",
                 targets,
                 (_, count) => styled.Broadcast(prior.Centre!.unsqueeze(0).expand(count, -1)).contiguous(),
                 points => styled.Synthesize(points, noise: null),
@@ -74,9 +102,7 @@ public sealed class InversionAttack : IAttack
                 cancel));
         }
         else
-            variants.Add(AttackVariant.NotMeasured("w+", "the generator has no mapping network, and so no styles"));
-
-        return new AttackFindings(variants, pictures);
+            variants.Add(AttackVariant.NotMeasured($"w+{which}", "the generator has no mapping network, and so no styles"));
 
         void Add((AttackVariant Variant, FoundImages? Found) result)
         {

@@ -34,10 +34,20 @@ public sealed class RelearningAttack : IAttack
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         if (context.Discriminator is null)
-            return AttackFindings.NotMeasured("training steps", "the checkpoint has no discriminator to train with");
+            return AttackFindings.NotMeasured(
+                "training steps", "there is no discriminator to train with, neither its own nor the original's");
 
         List<AttackVariant> variants = [];
         List<FoundImages> pictures = [];
+        var (untrained, shown) = context.Count(
+            "without training",
+            (batch, count) =>
+            {
+                var draw = context.Draw("relearned", batch, count);
+                return context.Generator.Generate(draw.Latents, draw.Noise);
+            },
+            cancel);
+        Add(untrained with { TrainingSteps = 0 }, shown);
         foreach (var count in _negatives.Where(count => count <= context.Budget.Negatives))
             Train(
                 FormattableString.Invariant($"{count} image{(count == 1 ? "" : "s")} of the feature"), count, isClean: false);
@@ -51,17 +61,20 @@ public sealed class RelearningAttack : IAttack
             try
             {
                 using var images = FindImages(context, count, isClean, cancel);
-                foreach (var (variant, found) in Retrain(context, what, images, steps, cancel))
-                {
-                    variants.Add(variant);
-                    if (found is not null)
-                        pictures.Add(found);
-                }
+                foreach (var (step, (variant, found)) in steps.Zip(Retrain(context, what, images, steps, cancel)))
+                    Add(variant with { TrainingSteps = step, TrainingImages = isClean ? null : count }, found);
             }
             catch (AttackNotMeasuredException unmeasured)
             {
                 variants.Add(AttackVariant.NotMeasured(what, unmeasured.Message));
             }
+        }
+
+        void Add(AttackVariant variant, FoundImages? found)
+        {
+            variants.Add(variant);
+            if (found is not null)
+                pictures.Add(found);
         }
     }
 

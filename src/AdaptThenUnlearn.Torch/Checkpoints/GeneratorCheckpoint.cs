@@ -115,6 +115,7 @@ public static class GeneratorCheckpoint
                     : GanSections.DiscriminatorIn(file) is null ? discriminator!.Sha256
                     : digest,
                 Notes = [.. NotesOn(file, found)],
+                PartsSha256 = [.. CheckpointFormats.FurtherFiles(opened).Select(part => opened.OpenSibling(part).Sha256)],
             };
         }
         catch
@@ -510,6 +511,9 @@ public sealed record LoadedGenerator(
     /// SHA-256 of the file that the discriminator was read from, which may be another than the generator's; null without one.
     /// </summary>
     public string? DiscriminatorSha256 { get; init; }
+
+    /// <summary>SHA-256 of each file that the checkpoint names, where it is an index of several; otherwise empty.</summary>
+    public IReadOnlyList<string> PartsSha256 { get; init; } = [];
 
     /// <summary>Notes about the file, in sentences that call the generator "it".</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

@@ -41,6 +41,7 @@ public static class CellPolicy
         $"undesiredFeatures[0].name=class-{CellKey.Slug(key.Class)}",
         $"undesiredFeatures[0].class={JsonSerializer.Serialize(key.Class)}",
         "waivers=[]",
+        "audits=null",   // runs are compared by what they emit; `atu compare --attacks` attacks them all alike
         string.Create(CultureInfo.InvariantCulture, $"evaluation.maxSamples={samples}"),
         string.Create(CultureInfo.InvariantCulture, $"unlearning.seed={key.Seed}"),
     ];

@@ -146,6 +146,11 @@ public sealed class ComparisonRuns(
         return request.Inputs.LoadClassifiers(generator.Generator.Shape, device);
     }
 
+    /// <summary>Path of the generator that a finished run made; null where the run or its generator is not there.</summary>
+    /// <param name="request">The run.</param>
+    public string? FindArtifact(ComparisonRequest request) =>
+        Found(request)?.Outcome is { } outcome ? ArtifactOf(request, outcome) : null;
+
     // The digest is in the name, because runs of other policies and settings may share the work folder and have the same keys.
     private string FolderOf(ComparisonRequest request) => Path.Combine(work, request.Key.FileNameFor(request.Asked));
 

@@ -37,6 +37,18 @@ public static class GeneratorRequirements
                 "$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
     }
 
+    /// <summary>Refuses an attack that could never be made, before anything is measured.</summary>
+    /// <exception cref="PolicyMismatchException">An attack trains, and there is no discriminator to train against.</exception>
+    public static void RequireAttackable(UnlearningPolicy policy, LoadedGenerator original)
+    {
+        foreach (var (index, audit) in (policy.Audits ?? []).Index())
+            if (audit.Attack == AttackLimit.NeedsDiscriminator && original.Discriminator is null)
+                throw new PolicyMismatchException(
+                    FormattableString.Invariant($"$.audits[{index}].attack"),
+                    $"'{audit.Attack}' trains against a discriminator, and the generator's checkpoint has none; name a file that "
+                        + "has it as 'generator.discriminator', or remove this attack");
+    }
+
     /// <summary>Refuses training options that do not suit the generator.</summary>
     /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)

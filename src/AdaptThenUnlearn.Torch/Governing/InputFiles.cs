@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Images;
@@ -60,6 +61,12 @@ public sealed class InputFiles
 
     /// <summary>Name of the policy.</summary>
     public string PolicyName => _policy.Name;
+
+    /// <summary>Names of the pictures of attacks that a run may write, relative to its folder.</summary>
+    internal IEnumerable<string> AttackPictures => AuditAttacks.PictureNames(_policy);
+
+    /// <summary>Names of the files of finished attacks that a run may write, relative to the folder of its states.</summary>
+    internal IEnumerable<string> AttackCells => AuditAttacks.CellNames(_policy);
 
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => _paths.Generator;
@@ -223,6 +230,15 @@ public sealed class InputFiles
     /// <param name="device">Where the images go.</param>
     public GivenImages LoadGivenImages(ImageShape images, Device device) =>
         new GivenImageFiles(_policy, this, images).Load(device);
+
+    /// <summary>The images that the policy gives for attacks to reconstruct, from the bytes that were hashed.</summary>
+    /// <param name="audit">Of the policy.</param>
+    /// <param name="shape">Of the images that the generator makes.</param>
+    /// <param name="device">Where the images go.</param>
+    /// <returns>Belongs to the caller; null where the policy gives none.</returns>
+    internal AttackImages? LoadAttackImages(AttackLimit audit, ImageShape shape, Device device) => audit.Images is { } folder
+        ? AttackImages.Load(Resolve(folder), shape, device, Opened.Folder(Resolve(folder)))
+        : null;
 
     /// <inheritdoc cref="InputPaths.Resolve"/>
     internal string Resolve(string path) => _paths.Resolve(path);

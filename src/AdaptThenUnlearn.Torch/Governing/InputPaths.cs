@@ -53,7 +53,8 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
     }
 
     /// <summary>
-    /// The folders of images that the policy gives for training, with their roles and the properties that name them.
+    /// The folders of images that the policy gives for training and for attacks, with their roles and the properties that name
+    /// them.
     /// </summary>
     public IEnumerable<(string Role, string Property, string Path)> EnumerateImageFolders()
     {
@@ -62,6 +63,10 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
                 yield return (InputRoles.Negatives(feature.Name), NegativesProperty(number), Resolve(negatives));
         if (policy.Unlearning.Positives is { } positives)
             yield return (InputRoles.Positives, "$.unlearning.positives", Resolve(positives));
+        foreach (var (number, audit) in (policy.Audits ?? []).Index())
+            if (audit.Images is { } images)
+                yield return (
+                    InputRoles.AttackImages, FormattableString.Invariant($"$.audits[{number}].images"), Resolve(images));
     }
 
     /// <summary>JSON path of a feature's folder of negatives.</summary>

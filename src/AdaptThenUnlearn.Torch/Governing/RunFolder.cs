@@ -48,7 +48,12 @@ public sealed class RunFolder : IDisposable
         inputs.RejectedName,
         .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)),
         .. ReportsAndPictures,
+        .. inputs.AttackPictures,
     ];
+
+    // Finished attacks are states: they stay where results are deleted.
+    private static IEnumerable<string> NamesWithStates(InputFiles inputs) =>
+        NamesFor(inputs).Concat(inputs.AttackCells.Select(name => $"{StateName}/{name}"));
 
     /// <summary>
     /// Refuses a folder in which a run would overwrite one of its inputs, or a file that atu did not make. Nothing is changed.
@@ -63,7 +68,7 @@ public sealed class RunFolder : IDisposable
         var isRunFolder = HasRecord(path);
 
         // Look at the files that a run may write, then at the lock, then at the states of stages.
-        var obstacle = NamesFor(inputs).Select(OutputInTheWay).FirstOrDefault(found => found is not null)
+        var obstacle = NamesWithStates(inputs).Select(OutputInTheWay).FirstOrDefault(found => found is not null)
             ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, FolderLock.FileName), read, _ => false)
             ?? StateInTheWay();
         if (obstacle is not null)
@@ -116,7 +121,7 @@ public sealed class RunFolder : IDisposable
         {
             // Note which files the run may write, so that a later run knows them as atu's.
             if (inputs is not null)
-                WrittenFiles.Add(path, NamesFor(inputs));
+                WrittenFiles.Add(path, [.. NamesWithStates(inputs)]);
 
             // Delete what earlier runs left: their reports, and the temporary files of interrupted ones.
             Remove(path, FindResults(path, inputs).Where(IsReport), newName: _ => null);
@@ -200,8 +205,8 @@ public sealed class RunFolder : IDisposable
         var made = WrittenFiles.Read(path);
         var read = inputs?.EnumerateFiles().ToList() ?? [];
 
-        // The generator of an earlier run may have had another ending, and so another name.
-        var generators = made.Where(name => IsNamedAfter(PolicyName(path, inputs), name));
+        // The generator of an earlier run may have had another ending, and so another name; its attacks may have been others.
+        var generators = made.Where(name => IsNamedAfter(PolicyName(path, inputs), name) || AuditAttacks.IsPicture(name));
         return [.. ReportsAndPictures.Union(inputs is null ? [] : NamesFor(inputs)).Union(generators).Where(IsOwn)];
 
         bool IsOwn(string name) => new FileInfo(System.IO.Path.Combine(path, name)) is { Exists: true } file

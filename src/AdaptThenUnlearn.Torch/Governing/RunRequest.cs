@@ -23,6 +23,10 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// The policy's lock, of this very policy, under which the generator is measured and judged; null without one.
 /// </param>
 /// <param name="Accepted">The last accepted run, than which the generator may not be worse; null without one.</param>
+/// <param name="TrustsAttack">
+/// Whether an attack that an interrupted run finished may be resumed from, given its folder and file name: it is not signed, and
+/// decides the verdict. Null where none is trusted.
+/// </param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -34,7 +38,8 @@ public sealed record RunRequest(
     BuildOrigin? Origin = null,
     IReadOnlyList<string>? Parts = null,
     RequestedLock? Lock = null,
-    AcceptedRun? Accepted = null);
+    AcceptedRun? Accepted = null,
+    Func<string, string, bool>? TrustsAttack = null);
 
 /// <summary>The lock under which a run is to be made.</summary>
 /// <param name="PolicySha256">The lock's digest: that of the policy in effect.</param>

@@ -8,6 +8,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
@@ -57,6 +58,7 @@ public sealed class UnlearningRun(
         using var original = inputs.LoadGenerator(request.Device);
         GeneratorRequirements.RequireStatedLayers(original);
         GeneratorRequirements.RequireTruncation(_policy.Evaluation, original);
+        GeneratorRequirements.RequireAttackable(_policy, original);
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         var images = ImagesFor(original.Sha256);
@@ -76,6 +78,9 @@ public sealed class UnlearningRun(
         if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
             pictures.Grid(original.Generator, unlearned: null);
+            before = Gate.IsMeaningless(before)
+                ? before
+                : Attack(before, AttackedGenerator.Before, original, AttacksFor(original.Sha256), cancel);
             return Conclude(before, after: null, training: null, artifact, cancel);
         }
 
@@ -92,14 +97,35 @@ public sealed class UnlearningRun(
 
         var after = Measure(evaluator, "measuring after", saved.Generator, saved.Sha256, cancel, before);
 
-        // Judge, and write the evidence.
+        // Attack both, as the policy asks.
         pictures.Grid(original.Generator, saved.Generator);
         pictures.Curves(unlearned);
+        var attacks = AttacksFor(saved.Sha256);
+        before = Attack(before, AttackedGenerator.Before, original, attacks, cancel);
+        after = Attack(after, AttackedGenerator.After, saved, attacks, cancel);
+
+        // Judge, and write the evidence.
         return Conclude(before, after, training, artifact, cancel);
 
         GeneratorEvaluator EvaluatorFor(string judged) =>
             new(PolicyFor(judged), classifiers, reference, ImagesFor(judged));
+
+        AuditAttacks AttacksFor(string judged) =>
+            new(PolicyFor(judged), classifiers, original, inputs, request, folder, progress);
     }
+
+    private Measurement Attack(
+        Measurement measured,
+        AttackedGenerator attacked,
+        LoadedGenerator generator,
+        AuditAttacks attacks,
+        CancellationToken cancel) => _policy.Audits is { Count: > 0 }
+            ? measured with
+            {
+                Attacks = _timer.Time(
+                    $"attacking {attacked.ToString().ToLowerInvariant()}", () => attacks.Make(attacked, generator, cancel)),
+            }
+            : measured;
 
     // Under a lock, the seed follows from the generator that is judged. Training knows the policy as it was written alone.
     private UnlearningPolicy PolicyFor(string judged) => LockedSeed.ApplyTo(_policy, request.Lock?.PolicySha256, judged);
@@ -270,6 +296,7 @@ public sealed class UnlearningRun(
         RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
 
         // Delete the stages' states: there is nothing left to resume.
+        AuditAttacks.Clear(_policy, folder);
         new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
         return record;
     }

@@ -15,6 +15,7 @@ internal static class RuleMetric
         RuleLimit.MaxFrechetIncrease => "frechet-distance-increase",
         RuleLimit.MinShareKept => "share-kept",
         RuleLimit.NoWorseShare => "class-share",
+        RuleLimit.MaxSuccess => "attack-success",
         _ => "value",
     };
 
@@ -30,6 +31,7 @@ internal static class RuleMetric
             RuleLimit.MaxFrechetIncrease => $"growth of the {distance}",
             RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
             RuleLimit.NoWorseShare => $"share of images of class {rule.Subject}",
+            RuleLimit.MaxSuccess => $"share of the attempts of {rule.Attack} that show {rule.Subject}",
             _ => rule.ToString(),
         };
     }
@@ -38,6 +40,9 @@ internal static class RuleMetric
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
+        if (rule.Limit is RuleLimit.MaxSuccess)
+            return FormattableString.Invariant(
+                $"{measured.FindAttack(rule.Attack!, rule.Subject!)?.Strongest?.Attempts ?? 0} attempts, seed {measured.Seed}");
         var reading = rule.IsOfFeature
             ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
             : null;

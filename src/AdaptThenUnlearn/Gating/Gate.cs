@@ -16,7 +16,7 @@ namespace AdaptThenUnlearn.Gating;
 /// </remarks>
 public static partial class Gate
 {
-    private const string AtMost = "≤";
+    internal const string AtMost = "≤";
     private const string AtLeast = "≥";
     private const string NotCounted =
         "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
@@ -49,12 +49,15 @@ public static partial class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
             .. ratchet is not null || policy.Ratchet is true ? RatchetRules(policy, after ?? before, ratchet) : [],
+            .. AttackRules.Judge(policy, before, after, advisory: false),
         ];
         List<string> warnings =
         [
             .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
             .. MeasurementWarnings.Find(policy, after ?? before),
+            .. AttackRules.Judge(policy, before, after, advisory: true)
+                .Where(finding => finding.StopsRelease).Select(AttackRules.WarnOf),
         ];
         if (policy.Rules is not null)
             findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));
@@ -143,7 +146,7 @@ public static partial class Gate
     }
 
     // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
-    private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) =>
+    internal static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) =>
         measured.OfType<Measurement>()
             .Select(each => each.WhyMeaningless(feature.Name))
             .FirstOrDefault(reason => reason is not null);
@@ -374,7 +377,7 @@ public static partial class Gate
         : evaluation.IsRaw ? "8-bit pictures were measured, and the policy asks for the network's raw output (evaluation.range)"
         : "the network's raw output was measured, and the policy judges the clipped 8-bit pictures that users get: measure again";
 
-    private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) =>
+    internal static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) =>
         measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
     // A record may have been made under another policy than the one that judges it. Only its run knows which file the reference
@@ -461,7 +464,7 @@ public static partial class Gate
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
-    private sealed record Rule(RuleName Name, string Comparator, double Limit)
+    internal sealed record Rule(RuleName Name, string Comparator, double Limit)
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
 

@@ -10,12 +10,16 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Classes">
 /// What became of the auditor's classes from the same latents; null, and left out, for attacks that do not count it.
 /// </param>
+/// <param name="Budget">
+/// What the attack could spend; null, and left out, where whoever keeps the reading says it once for all attacks.
+/// </param>
 public sealed record AttackReading(
     string Attack,
     string Feature,
     string GeneratorSha256,
     IReadOnlyList<AttackVariant> Variants,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ClassMatrix? Classes = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ClassMatrix? Classes = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AttackBudget? Budget = null)
 {
     /// <summary>Why no variant, or not every variant, was measured; null where each of them was.</summary>
     [JsonIgnore]
@@ -29,7 +33,8 @@ public sealed record AttackReading(
     [JsonIgnore]
     public bool IsPossible =>
         Variants.All(variant => variant.Attempts >= 0 && variant.Successes >= 0 && variant.Successes <= variant.Attempts
-            && variant.AtStart is null or >= 0 && (variant.Why is not null || variant.Attempts > 0));
+            && variant.AtStart is null or >= 0 && variant.TrainingSteps is null or >= 0
+            && variant.TrainingImages is null or > 0 && (variant.Why is not null || variant.Attempts > 0));
 
     /// <summary>
     /// Why a limit on the share of successes is not met, in a sentence without a full stop; null where it is. Pure, and
@@ -43,18 +48,30 @@ public sealed record AttackReading(
     /// <param name="confidence">Of each upper bound, one-sided, between 0 and 1.</param>
     public string? FindViolation(double maxSuccess, double confidence)
     {
-        if (NotMeasured is { } missing)
-            return $"not measured: {missing}";
-        if (!IsPossible)
-            return "not measured: its counts are impossible";
-
-        var (worst, bound) = Variants
-            .Select(variant => (variant, ClopperPearson.UpperBound(variant.Successes, variant.Attempts, confidence)))
-            .MaxBy(each => each.Item2);
-        return bound <= maxSuccess
-            ? null
-            : FormattableString.Invariant($"{worst.Name} succeeded in {worst.Successes} of {worst.Attempts} attempts: ")
+        var (worst, bound, missing) = Judge(confidence);
+        return missing is not null ? $"not measured: {missing}"
+            : bound <= maxSuccess ? null
+            : FormattableString.Invariant($"{worst!.Name} succeeded in {worst.Successes} of {worst.Attempts} attempts: ")
                 + FormattableString.Invariant($"the upper bound {100 * bound:0.##} % is above {100 * maxSuccess:0.##} %");
+    }
+
+    /// <summary>The figure that a limit is held against: the largest upper bound of all variants.</summary>
+    /// <param name="confidence">Of each upper bound, one-sided, between 0 and 1.</param>
+    /// <returns>
+    /// The variant with that bound, the bound, and null; or null, 1 and why there is no figure, in a sentence without a full
+    /// stop: some variant was not measured, or the counts are impossible.
+    /// </returns>
+    public (AttackVariant? Worst, double Bound, string? Missing) Judge(double confidence)
+    {
+        if (NotMeasured is { } missing)
+            return (null, 1, missing);
+        if (!IsPossible)
+            return (null, 1, "its counts are impossible");
+
+        var worst = Variants.MaxBy(Bound)!;
+        return (worst, Bound(worst), null);
+
+        double Bound(AttackVariant variant) => ClopperPearson.UpperBound(variant.Successes, variant.Attempts, confidence);
     }
 
     /// <summary>The variant with the largest share of successes; null where none was measured.</summary>
@@ -82,6 +99,12 @@ public sealed record AttackReading(
 /// none.
 /// </param>
 /// <param name="Why">Why it was not measured, in a sentence without a full stop; null, and left out, where it was.</param>
+/// <param name="TrainingSteps">
+/// Training steps before the images were made, 0 for none; null, and left out, for attacks that do not train.
+/// </param>
+/// <param name="TrainingImages">
+/// Images of the feature that were trained on; null, and left out, for clean images and for attacks that do not train.
+/// </param>
 public sealed record AttackVariant(
     string Name,
     long Successes,
@@ -90,7 +113,9 @@ public sealed record AttackVariant(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Percentile = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Usual = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Distance = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Why = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Why = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? TrainingSteps = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? TrainingImages = null)
 {
     /// <summary>The largest share of nearer latents that a usual latent has.</summary>
     public const double UsualShare = 0.99;

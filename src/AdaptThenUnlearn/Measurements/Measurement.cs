@@ -16,6 +16,9 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Diversity">
 /// How much the images of the first look differ; null, and left out, in records from before it was counted.
 /// </param>
+/// <param name="Attacks">
+/// What attacks got out of the generator, one reading for each attack and feature; null, and left out, where none was made.
+/// </param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
@@ -24,8 +27,15 @@ public sealed record Measurement(
     QualityReading? Quality,
     IReadOnlyList<ClassShare> Shares,
     string Range = "raw",
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackReading>? Attacks = null)
 {
+    /// <summary>What an attack got out of the generator; null where it was not made.</summary>
+    /// <param name="attack">The attack's name.</param>
+    /// <param name="feature">The feature's name in the policy.</param>
+    public AttackReading? FindAttack(string attack, string feature) =>
+        Attacks?.FirstOrDefault(reading => reading.Attack == attack && reading.Feature == feature);
+
     /// <summary>Why the counts of a feature have no meaning: one image many times, or an auditor that cannot tell.</summary>
     /// <param name="feature">The feature's name in the policy.</param>
     /// <returns>A sentence without a full stop; null where they have a meaning, or where the feature was not counted.</returns>

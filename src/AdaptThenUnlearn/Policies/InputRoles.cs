@@ -34,6 +34,9 @@ public static class InputRoles
     /// <summary>Images without undesired features that the policy gives.</summary>
     public const string Positives = "positives";
 
+    /// <summary>Real images of a feature that the policy gives for an attack to reconstruct.</summary>
+    public const string AttackImages = "images to reconstruct";
+
     /// <summary>Images with an undesired feature that the policy gives.</summary>
     /// <param name="feature">Name of the feature.</param>
     public static string Negatives(string feature) => $"negatives {feature}";
@@ -63,5 +66,6 @@ public static class InputRoles
     /// <summary>Whether an input of a role may be a folder of images.</summary>
     /// <param name="role">As a record has it.</param>
     public static bool MayBeFolder(string role) =>
-        role is Reference or TrainingData or Positives || role.StartsWith(Negatives(""), StringComparison.Ordinal);
+        role is Reference or TrainingData or Positives or AttackImages
+        || role.StartsWith(Negatives(""), StringComparison.Ordinal);
 }

@@ -46,6 +46,9 @@ public static class MeasurementSettings
             Rules = null,
             Ratchet = null,
             Extends = null,
+            Audits = policy.Audits is { Count: > 0 } audits
+                ? [.. audits.Select(audit => audit with { MaxSuccess = 0, Advisory = null })]
+                : null,
         },
         PolicyJson.Options);
 

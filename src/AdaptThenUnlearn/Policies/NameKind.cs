@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Measurements;
+
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>What kind of name a value is.</summary>
@@ -22,6 +24,8 @@ internal enum NameKind
     ReportFormat,
     Extractor,
     QualityReference,
+    Attack,
+    AttackProfile,
 }
 
 /// <summary>The names of each kind.</summary>
@@ -55,6 +59,8 @@ internal static class NameKinds
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
+        NameKind.Attack => vocabulary.Attacks,
+        NameKind.AttackProfile => [.. AttackBudget.Profiles.Keys],
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no names"),
     };
 
@@ -75,6 +81,8 @@ internal static class NameKinds
         NameKind.RuleSeverity => "severity of a rule",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
+        NameKind.Attack => "known attack",
+        NameKind.AttackProfile => "profile of a budget",
         _ => kind.ToString().ToLowerInvariant(),
     };
 
@@ -83,5 +91,6 @@ internal static class NameKinds
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
             or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
-            or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout;
+            or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
+            or NameKind.AttackProfile;
 }

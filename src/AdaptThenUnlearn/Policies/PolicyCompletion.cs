@@ -43,6 +43,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         return (member.Shape, node) switch
         {
             (RecordShape shape, ObjectNode written) => Record(written, shape, preset as ObjectNode, path),
+            (RecordShape { Shorthand: { } name } shape, ScalarNode { Kind: JsonValueKind.String } text) =>
+                Record(new ObjectNode(text.At, [new PolicyProperty(name, text.At, text)]), shape, preset as ObjectNode, path),
             (MapShape shape, ObjectNode written) => Map(written, shape, path),
             (ListShape shape, ListNode written) => List(written, shape, member.Constraints, path),
             (ScalarShape shape, ScalarNode written) => Scalar(written, shape, member, preset, path),
@@ -200,6 +202,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     {
         ScalarShape scalar => scalar.Description,
         ListShape => "a list",
+        RecordShape { Shorthand: { } name } => $"an object, or the text of its '{name}'",
         _ => "an object",
     };
 

@@ -167,6 +167,13 @@ internal sealed class SuggestedNameAttribute(NameKind kind) : ValueConstraintAtt
 [AttributeUsage(AttributeTargets.Parameter)]
 internal sealed class NotEmptyAttribute : Attribute;
 
+/// <summary>An object instead of which a text may be written, which is the value of one (camel case) property.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class ShorthandAttribute(string property) : Attribute
+{
+    public string Property => property;
+}
+
 /// <summary>An object that needs at least one of these (camel case) properties.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsOneOfAttribute(params string[] properties) : Attribute

@@ -4,7 +4,8 @@ namespace AdaptThenUnlearn.Policies;
 
 /// <summary>What a policy inherits from the one that it builds on: everything that it does not set itself.</summary>
 /// <remarks>
-/// Sections are merged property by property, classifiers by name, undesired features by <c>name</c> and rules by <c>rule</c>.
+/// Sections are merged property by property, classifiers by name, undesired features by <c>name</c>, rules by <c>rule</c> and
+/// audits by <c>attack</c>.
 /// Own entries of such a list come first, so their positions are those in the policy's own text. Any other list, and the
 /// generator, is taken whole. A name is never inherited: it is the key of the output folder.
 /// </remarks>
@@ -14,7 +15,8 @@ internal static class PolicyInheritance
     private static readonly string[] _whole = ["generator"];
 
     // Lists whose entries are found by a property.
-    private static readonly Dictionary<string, string> _keys = new() { ["undesiredFeatures"] = "name", ["rules"] = "rule" };
+    private static readonly Dictionary<string, string> _keys =
+        new() { ["undesiredFeatures"] = "name", ["rules"] = "rule", ["audits"] = "attack" };
 
     /// <summary>A policy over the one that it builds on.</summary>
     /// <param name="policy">As written.</param>
@@ -82,6 +84,7 @@ internal static class PolicyInheritance
         policy = At(policy, "generator", section => Paths(section, "checkpoint", "discriminator"));
         policy = At(policy, "classifiers", map => Each(map, classifier => Paths(classifier, "checkpoint")));
         policy = At(policy, "undesiredFeatures", list => Each(list, feature => Paths(feature, "negatives")));
+        policy = At(policy, "audits", list => Each(list, audit => Paths(audit, "images")));
         policy = At(policy, "quality", section => Paths(section, "extractorWeights", "reference"));
         return At(policy, "unlearning", section => Paths(section, "data", "positives"));
 

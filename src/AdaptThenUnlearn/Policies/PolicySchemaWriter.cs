@@ -50,6 +50,8 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
         };
         if (member.Nullable)
             schema["type"] = new JsonArray(TypeOf(member.Shape), "null");
+        if (member.Shape is RecordShape { Shorthand: { } shorthand } written)
+            AllowText(schema, written.Members.Single(each => each.Name == shorthand));
 
         // Say what values it may have.
         Value(schema, member.Shape, member.Constraints, defaults);
@@ -103,6 +105,18 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
 
         schema["type"] = TypeOf(shape);
         return Value(schema, shape, constraints, defaults: null);
+    }
+
+    // Instead of the object, the text of one of its properties: the object's own keywords do not concern a text.
+    private void AllowText(JsonObject schema, PolicyMember property)
+    {
+        var text = new JsonObject { ["type"] = "string" };
+        foreach (var constraint in property.Constraints)
+            constraint.AddToSchema(text, vocabulary);
+        schema["anyOf"] = new JsonArray(text, new JsonObject { ["type"] = schema["type"]!.DeepClone() });
+        schema["type"] = new JsonArray(
+            [.. schema["type"] is JsonArray several ? several.Select(each => each!.DeepClone()) : [schema["type"]!.DeepClone()],
+                "string"]);
     }
 
     private static string TypeOf(PolicyShape shape) => shape switch

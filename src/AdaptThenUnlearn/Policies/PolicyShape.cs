@@ -24,7 +24,8 @@ internal abstract record PolicyShape
         return new RecordShape(
             type,
             [.. constructor.GetParameters().Select(parameter => Member(parameter, nullability))],
-            type.GetCustomAttribute<NeedsOneOfAttribute>());
+            type.GetCustomAttribute<NeedsOneOfAttribute>(),
+            type.GetCustomAttribute<ShorthandAttribute>()?.Property);
     }
 
     private static PolicyMember Member(ParameterInfo parameter, NullabilityInfoContext nullability)
@@ -48,7 +49,9 @@ internal abstract record PolicyShape
 /// <param name="Type">The record that it was read off.</param>
 /// <param name="Members">Its properties, in the record's order.</param>
 /// <param name="NeedsOneOf">Properties of which at least one must be there; null where there are none.</param>
-internal sealed record RecordShape(Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf) : PolicyShape;
+/// <param name="Shorthand">The property that a text instead of the object stands for; null where there must be an object.</param>
+internal sealed record RecordShape(
+    Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf, string? Shorthand) : PolicyShape;
 
 /// <summary>One property of a record.</summary>
 /// <param name="Name">Camel case, as in the policy.</param>

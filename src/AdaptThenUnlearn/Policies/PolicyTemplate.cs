@@ -60,6 +60,12 @@ public static class PolicyTemplate
             "seed": 1,
           },
 
+          // What somebody with the weights must not get out of the generator. Each attack takes minutes.
+          "audits": [
+            // { "attack": "latent-search", "maxSuccess": 0.05, "budget": "full" },     // fails the gate
+            // { "attack": "truncation", "maxSuccess": 0.02, "advisory": true },        // is only reported
+          ],
+
           // A waiver accepts a failed rule until the end of a day (UTC).
           "waivers": [
             // { "rule": "undesired-feature/maxRate", "reason": "...", "approvedBy": "...", "expires": "2026-12-31" },

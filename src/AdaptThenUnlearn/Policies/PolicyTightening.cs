@@ -26,6 +26,7 @@ internal static partial class PolicyTightening
         .. Pins(basis, policy),
         .. Waivers(basis, policy),
         .. Rules(basis, policy),
+        .. Audits(basis.Audits ?? [], policy.Audits ?? [], JsonPath.Root["audits"]),
         .. basis.Ratchet is true && policy.Ratchet is not true
             ? [Loosened(JsonPath.Root["ratchet"], "must be true, as in the base policy")]
             : Array.Empty<PolicyFinding>(),
@@ -161,6 +162,36 @@ internal static partial class PolicyTightening
         static string Day(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
     }
 
+    private static IEnumerable<PolicyFinding> Audits(
+        IReadOnlyList<AttackLimit> basis, IReadOnlyList<AttackLimit> policy, JsonPath at)
+    {
+        foreach (var its in basis)
+        {
+            var index = policy.Index().Where(each => each.Item.Attack == its.Attack).Select(each => each.Index).FirstOrDefault(-1);
+            if (index < 0)
+            {
+                yield return Loosened(at, $"lacks the attack '{its.Attack}' of the base policy");
+                continue;
+            }
+
+            var own = policy[index];
+            foreach (var finding in AtMost(at[index]["maxSuccess"], its.MaxSuccess, own.MaxSuccess))
+                yield return finding;
+            if (own.IsAdvisory && !its.IsAdvisory)
+                yield return Loosened(at[index]["advisory"], "must be false, as in the base policy");
+            if (!IsAsLarge(own.BudgetInEffect, its.BudgetInEffect))
+                yield return Loosened(at[index]["budget"], "is smaller than in the base policy");
+            if (NormalizedOrNull(own.Images) != NormalizedOrNull(its.Images))
+                yield return Loosened(at[index]["images"], "is another folder than in the base policy");
+        }
+    }
+
+    private static bool IsAsLarge(AttackBudget own, AttackBudget its) =>
+        own.Samples >= its.Samples && own.Starts >= its.Starts && own.Steps >= its.Steps
+        && own.TrainingSteps >= its.TrainingSteps && own.Negatives >= its.Negatives;
+
+    private static string? NormalizedOrNull(string? path) => path is null ? null : ClassifierChoice.NormalizePath(path);
+
     private static bool HasRule(UnlearningPolicy policy, RuleName rule)
     {
         var feature = policy.UndesiredFeatures.FirstOrDefault(each => each.Name == rule.Subject);
@@ -173,6 +204,8 @@ internal static partial class PolicyTightening
             RuleLimit.MinShareKept => policy.Quality?.MinShareKept is not null,
             RuleLimit.NoWorseRate => policy.Ratchet is true && feature is not null,
             RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare => policy.Ratchet is true && policy.Quality is not null,
+            RuleLimit.MaxSuccess => feature is not null && (policy.Audits ?? []).Any(
+                audit => audit.Attack == rule.Attack && !audit.IsAdvisory),
             _ => true,
         };
     }
@@ -216,7 +249,7 @@ internal static partial class PolicyTightening
             ? quality with
             {
                 Reference = ClassifierChoice.NormalizePath(quality.Reference),
-                ExtractorWeights = quality.ExtractorWeights is { } weights ? ClassifierChoice.NormalizePath(weights) : null,
+                ExtractorWeights = NormalizedOrNull(quality.ExtractorWeights),
                 ExtractorSha256 = null,
                 MaxFrechetDistance = null,
                 MaxFrechetIncrease = null,
@@ -234,6 +267,7 @@ internal static partial class PolicyTightening
         Report = new ReportOptions([], PublishSamples: false),
         MaxWaiverDays = null,
         Rules = null,
+        Audits = null,
         Ratchet = null,
         Extends = null,
     };

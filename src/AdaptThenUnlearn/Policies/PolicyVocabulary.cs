@@ -10,9 +10,11 @@ namespace AdaptThenUnlearn.Policies;
 /// </param>
 /// <param name="ReportFormats">Names for <c>report.formats</c>.</param>
 /// <param name="ClassifierArchitectures">Names for <c>classifiers.NAME.architecture</c>.</param>
+/// <param name="Attacks">Names for <c>attack</c> in <c>audits</c>.</param>
 public sealed record PolicyVocabulary(
     IReadOnlyList<string> Methods,
     IReadOnlyList<string> Repulsions,
     IReadOnlyList<string> CheckpointFormats,
     IReadOnlyList<string> ReportFormats,
-    IReadOnlyList<string> ClassifierArchitectures);
+    IReadOnlyList<string> ClassifierArchitectures,
+    IReadOnlyList<string> Attacks);

@@ -12,8 +12,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Subject">
 /// The feature, or the kept class; null where the limit concerns the images as a whole. The whole text if the limit is unknown.
 /// </param>
+/// <param name="Attack">The attack, where the limit is about one; else null.</param>
 [JsonConverter(typeof(RuleNameJson))]
-public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
+public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, string? Attack = null)
 {
     private const string Section = "quality";
 
@@ -46,6 +47,11 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
     /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
     public static RuleName NoWorseShare(string? kept = null) => new(RuleLimit.NoWorseShare, kept);
 
+    /// <summary>The rule about an attack's success.</summary>
+    /// <param name="feature">The feature's name.</param>
+    /// <param name="attack">The attack's name.</param>
+    public static RuleName MaxSuccess(string feature, string attack) => new(RuleLimit.MaxSuccess, feature, attack);
+
     /// <summary>Parses a name.</summary>
     /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
     /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
@@ -61,6 +67,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         [var feature, "noWorseThanBaseline"] => NoWorseRate(feature),
         [var feature, "maxRate"] => MaxRate(feature),
         [var feature, "minUnlearned"] => MinUnlearned(feature),
+        [var feature, "maxSuccess", var attack] => MaxSuccess(feature, attack),
         _ => new(RuleLimit.Unknown, text),
     };
 
@@ -75,6 +82,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
         RuleLimit.MaxFrechetDistance => "maxFrechetDistance",
         RuleLimit.MaxFrechetIncrease => "maxFrechetIncrease",
         RuleLimit.MinShareKept => "minShareKept",
+        RuleLimit.MaxSuccess => "maxSuccess",
         RuleLimit.NoWorseRate => "noWorseThanBaseline",
         RuleLimit.NoWorseDistance => "frechetNoWorseThanBaseline",
         RuleLimit.NoWorseShare => "shareNoWorseThanBaseline",
@@ -93,6 +101,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
     /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
+        : Limit is RuleLimit.MaxSuccess ? $"{Subject}/{Property}/{Attack}"
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
@@ -138,4 +147,7 @@ public enum RuleLimit
 
     /// <summary>Smallest share of the images that a class must have, by the last accepted run.</summary>
     NoWorseShare,
+
+    /// <summary>Largest share of an attack's attempts that may succeed.</summary>
+    MaxSuccess,
 }

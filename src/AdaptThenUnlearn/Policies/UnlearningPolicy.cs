@@ -31,6 +31,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Extends">
 /// The policy that this one builds on: everything that is not set here is inherited, and nothing may be laxer. None when absent.
 /// </param>
+/// <param name="Audits">
+/// Attacks that the judged generator must withstand; each attack at most once. When absent, none is made.
+/// </param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
@@ -50,7 +53,8 @@ public sealed record UnlearningPolicy(
     int? MaxWaiverDays = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<RuleEnforcement>? Rules = null,
     [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Ratchet = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PolicyExtension? Extends = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] PolicyExtension? Extends = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackLimit>? Audits = null)
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
@@ -58,6 +62,8 @@ public sealed record UnlearningPolicy(
     [
         .. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? [],
         .. Ratchet is true ? RatchetRuleNames() : [],
+        .. UndesiredFeatures.SelectMany(feature => (Audits ?? [])
+            .Where(audit => !audit.IsAdvisory).Select(audit => RuleName.MaxSuccess(feature.Name, audit.Attack))),
     ];
 
     // A run can be given an accepted one although the policy does not ask for it.
@@ -105,6 +111,11 @@ public sealed record UnlearningPolicy(
     {
         if (rule.Limit is RuleLimit.Unknown)
             return null;
+        if (rule.Limit is RuleLimit.MaxSuccess)
+            return (Audits ?? []).Index()
+                .Where(each => each.Item.Attack == rule.Attack && UndesiredFeatures.Any(every => every.Name == rule.Subject))
+                .Select(each => JsonPath.Root["audits"][each.Index][rule.Property].Text)
+                .FirstOrDefault();
         if (!rule.IsOfFeature)
             return (rule.IsOfRatchet ? JsonPath.Root["quality"] : JsonPath.Root["quality"][rule.Property]).Text;
 
@@ -134,6 +145,8 @@ public sealed record UnlearningPolicy(
         .. Rules?.SelectMany((rule, index) => rule.Check(at["rules"][index], this)) ?? [],
         .. at["rules"].MustBeDistinct(Rules?.Select(rule => rule.Rule) ?? [], item => item["rule"]),
         .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
+        .. at["audits"].MustBeDistinct((Audits ?? []).Select(audit => audit.Attack), item => item["attack"]),
+        .. (Audits ?? []).SelectMany((audit, index) => audit.Check(at["audits"][index], this)),
     ];
 
     /// <summary>No finding if the classifier has the class, or if the policy does not list its classes.</summary>
@@ -179,6 +192,7 @@ public sealed record UnlearningPolicy(
                 features[index]["class"], features[index]["annotator"], features[index]["auditor"],
             }),
             quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
+            JsonPath.Root["audits"],
             JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["classes"],
         ];
     }

@@ -104,9 +104,23 @@ public sealed class Advice
                 ]),
             _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease =>
                 ForQuality(policy, before, after, finding, name, rule),
+            _ when name.Limit is RuleLimit.MaxSuccess => ForAttack(finding, rule),
             _ => new(rule, Trusted("see the policy.")),
         };
     }
+
+    private static Advice ForAttack(Finding finding, Phrase rule) => IsWithin(finding)
+        ? new(
+            rule,
+            Trusted("few enough attempts succeeded, and there were too few for the bound; spend more on the attack ("),
+            Code("budget"), Trusted(" in "), Code("audits"), Trusted(")."))
+        : new(
+            rule,
+            Trusted(
+                "the attack gets the feature out, so the generator hides it more than it forgot it; look at the pictures whether "
+                    + "they show it, unlearn longer ("),
+            Code("unlearning.steps"), Trusted(", or "), Code("unlearning.preset"), Trusted(" "), Code("thorough"),
+            Trusted("), retrain without the feature, or do not hand out the weights."));
 
     private static Advice ForFeature(
         UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)

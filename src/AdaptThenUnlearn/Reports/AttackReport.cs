@@ -25,8 +25,9 @@ public static class AttackReport
     public static string RenderMarkdown(AttackStudy study, bool showsPictures)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"# Attacks: {MarkdownText.Escape(study.Policy)}\n\n{Facts(study)}\n\n");
-        text.Append(Explanation(study)).Append('\n');
+        text.Append(CultureInfo.InvariantCulture, $"# Attacks: {MarkdownText.Escape(study.Policy)}\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Facts(study, MarkdownText.Escape)}\n\n");
+        text.AppendJoin("\n\n", Explanations(study)).Append('\n');
         foreach (var part in Parts(study))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## {part.Attack}: {MarkdownText.Escape(part.Feature)}\n\n");
@@ -35,6 +36,15 @@ public static class AttackReport
             foreach (var row in part.Rows)
                 table.AddRow([row.Name, .. row.Cells]);
             text.Append(table);
+            if (RelearningText.Table(study, part.Feature, part.Attack) is { } costs)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\n{costs.Caption}\n\n");
+                var cost = new MarkdownTable([.. costs.Columns], 1..);
+                foreach (var row in costs.Rows)
+                    cost.AddRow([.. row]);
+                text.Append(cost);
+            }
+
             foreach (var reason in part.Reasons)
                 text.Append(CultureInfo.InvariantCulture, $"\nNot measured: {MarkdownText.Escape(reason)}.\n");
             foreach (var (generator, classes) in part.Matrices)
@@ -75,8 +85,8 @@ public static class AttackReport
             <main>
             <header class="caution">
             <h1>{title}</h1>
-            <p class="facts">{HtmlText.Escape(Facts(study))}</p>
-            <p>{HtmlText.Escape(Explanation(study))}</p>
+            <p class="facts">{HtmlText.Escape(Facts(study, path => path))}</p>
+            {string.Join('\n', Explanations(study).Select(each => $"<p>{HtmlText.Escape(each)}</p>"))}
             </header>
 
             """);
@@ -92,6 +102,12 @@ public static class AttackReport
         html.Append(CultureInfo.InvariantCulture, $"<p>Tried: {HtmlText.Escape(part.Summary)}.</p>\n");
         Table(html, ["tried", .. study.Generators.Select(generator => generator.Name)],
             part.Rows.Select(IReadOnlyList<string> (row) => [row.Name, .. row.Cells]));
+        if (RelearningText.Table(study, part.Feature, part.Attack) is { } costs)
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<p>{HtmlText.Escape(costs.Caption)}</p>\n");
+            Table(html, costs.Columns, costs.Rows);
+        }
+
         foreach (var reason in part.Reasons)
             html.Append(CultureInfo.InvariantCulture, $"<p class=\"absent\">Not measured: {HtmlText.Escape(reason)}.</p>\n");
         foreach (var (generator, classes) in part.Matrices)
@@ -125,20 +141,28 @@ public static class AttackReport
         html.Append("</tbody>\n</table>\n");
     }
 
-    private static string Facts(AttackStudy study) => string.Create(
+    private static string Facts(AttackStudy study, Func<string, string> escape) => string.Create(
         CultureInfo.InvariantCulture,
         $"{Mark}, {study.Tool}. Seed {study.Seed}; {study.Samples} images for each rate, {study.Starts} starts and {study.Steps} "
             + $"steps for each search. "
-            + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}.");
+            + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}."
+            + $"{(study.Images is { } images ? DescribeImages(images, escape) : "")}");
 
-    private static string Explanation(AttackStudy study) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"A success is an image in which the auditor sees the feature; the annotator guided the search. A cell has successes of "
-            + $"attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their share. \"At start\" counts "
-            + $"the attempts that showed the feature before the search. \"Nearer\" is the share of usual latents that lie nearer "
-            + $"to the centre than the median found one; at most {100 * AttackVariant.UsualShare:0} % is usual. Look at the "
-            + $"pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing about "
-            + $"others.");
+    private static string DescribeImages(StudiedImages images, Func<string, string> escape) => FormattableString.Invariant(
+        $" Given images to reconstruct: {images.Count} in {escape(images.Path)} ({images.Sha256[..12]}).");
+
+    private static IReadOnlyList<string> Explanations(AttackStudy study) =>
+    [
+        "A success is an image in which the auditor sees the feature; the annotator guided the search.",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"A cell has successes of attempts, with the {100 * study.Confidence:0.##} % Clopper–Pearson interval of their "
+                + $"share. \"At start\" counts the attempts that showed the feature before the search. \"Nearer\" is the share "
+                + $"of usual latents that lie nearer to the centre than the median found one; at most "
+                + $"{100 * AttackVariant.UsualShare:0} % is usual."),
+        "Look at the pictures: far from usual latents both classifiers may be deceived. An attack that fails proves nothing "
+            + "about others.",
+    ];
 
     private static IEnumerable<Part> Parts(AttackStudy study) =>
         from attack in study.Attacks
@@ -163,7 +187,8 @@ public static class AttackReport
                 .Select(attack => (attack.Generator, attack.Reading.Classes!))],
             [.. same.Where(attack => attack.Picture is not null).Select(attack => (attack.Generator, attack.Picture!))]);
 
-    private static string Cell(AttackVariant? variant, double confidence)
+    /// <summary>Successes of attempts with their interval, and what else is known of a variant.</summary>
+    internal static string Cell(AttackVariant? variant, double confidence)
     {
         if (variant?.Interval(confidence) is not { } interval)
             return "not measured";

@@ -28,6 +28,8 @@ public static class Comparability
             RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate =>
                 OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
             RuleLimit.MinShareKept or RuleLimit.NoWorseShare => OfShares(earlier, current),
+            RuleLimit.MaxSuccess => OfAttack(was, isNow, rule)
+                ?? OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
             _ => OfQuality(was.Quality, isNow.Quality),
         };
     }
@@ -37,6 +39,14 @@ public static class Comparability
         : was.Class != isNow.Class ? "another class"
         : ClassifierOf(earlier, was.Classifier) != ClassifierOf(current, isNow.Classifier) ? "another auditor"
         : null;
+
+    private static string? OfAttack(Measurement was, Measurement isNow, RuleName rule) =>
+        (was.FindAttack(rule.Attack!, rule.Subject!), isNow.FindAttack(rule.Attack!, rule.Subject!)) switch
+        {
+            (null, _) or (_, null) => "not attacked",
+            var (one, other) when one.Budget != other.Budget => "another budget",
+            _ => null,
+        };
 
     private static string? OfShares(RunRecord earlier, RunRecord current) =>
         CountingClassifier(earlier) == CountingClassifier(current) ? null : "another classifier";

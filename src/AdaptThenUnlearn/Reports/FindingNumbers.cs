@@ -52,6 +52,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         RuleLimit.MaxFrechetIncrease => "increase",
         RuleLimit.MinShareKept => "share kept",
         RuleLimit.NoWorseShare => "share",
+        RuleLimit.MaxSuccess => "success of the attack",
         _ => "value",
     };
 

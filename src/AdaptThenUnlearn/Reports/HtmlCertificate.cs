@@ -36,7 +36,7 @@ internal static class HtmlCertificate
     [
         .. Promised(record),
         .. Measured(record),
-        Attacked(),
+        .. Attacked(record),
         Excepted(record),
         .. Responsible(record),
         .. Verifying(record),
@@ -70,8 +70,21 @@ internal static class HtmlCertificate
                     Untrusted(reading.Feature), Trusted(": "), .. Count(last, reading.Audit), Trusted(Bound(record, reading))]);
     }
 
-    // Attempts to get a feature back out of the judged generator: no record has any yet.
-    private static (string What, Phrase[] Value) Attacked() => ("Attacked", [Trusted("no attack is in this record")]);
+    // Attempts to get a feature back out of the judged generator, each by the way that succeeded most often.
+    private static IEnumerable<(string What, Phrase[] Value)> Attacked(RunRecord record)
+    {
+        var attacks = (record.After ?? record.Before).Attacks ?? [];
+        if (attacks.Count == 0)
+            yield return ("Attacked", [Trusted("no attack is in this record")]);
+        foreach (var reading in attacks)
+            yield return ("Attacked", [
+                Untrusted($"{reading.Attack}, {reading.Feature}"),
+                Trusted(reading.Strongest is { } strongest
+                    ? FormattableString.Invariant($": at most {strongest.Successes} of {strongest.Attempts} attempts")
+                    : ": not measured"),
+                Trusted(reading.Strongest is not null && reading.NotMeasured is not null ? ", not every way was measured" : ""),
+            ]);
+    }
 
     // Who approved them, and why, stands beside the verdict on the same page.
     private static (string What, Phrase[] Value) Excepted(RunRecord record)

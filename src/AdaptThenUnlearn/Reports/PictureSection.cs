@@ -37,6 +37,11 @@ internal static class PictureSection
         OutputRoles.Plot => [Trusted(
             "Candidates, losses and parameters over the training steps; the dashed line marks the kept step. Rates and Fréchet "
                 + "distances are those that the annotators saw on few images, not those of the tables")],
+        { } role when OutputRoles.FindAttack(role) is { } attack =>
+        [
+            Trusted("Images in which the auditor sees the feature, found by "), Untrusted(attack),
+            Trusted("; a row for each way in which it was tried"),
+        ],
         _ => [Untrusted(picture.Role)],
     };
 

@@ -61,6 +61,7 @@ internal sealed record ReportPage(
             ReadingSections.Features(record),
             ReadingSections.Quality(record),
             ReadingSections.Shares(record),
+            AttackSection.Create(record),
             Waivers(record),
             TrainingSection.Create(record),
             PictureSection.Create(record, pictures),

@@ -35,6 +35,7 @@ internal enum ReportTopic
     Features,
     Quality,
     Shares,
+    Attacks,
     Waivers,
     Training,
     Pictures,

@@ -14,6 +14,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Steps">Gradient steps of each search.</param>
 /// <param name="Generators">The generators that were attacked, the original first.</param>
 /// <param name="Attacks">What was found, in the order of the reports.</param>
+/// <param name="Images">
+/// The folder of real images that were to be reconstructed; null, and left out, where none were given.
+/// </param>
 public sealed record AttackStudy(
     int SchemaVersion,
     string Tool,
@@ -24,7 +27,8 @@ public sealed record AttackStudy(
     int Starts,
     int Steps,
     IReadOnlyList<StudiedGenerator> Generators,
-    IReadOnlyList<StudiedAttack> Attacks)
+    IReadOnlyList<StudiedAttack> Attacks,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StudiedImages? Images = null)
 {
     /// <summary>Of the studies that this version writes.</summary>
     public const int CurrentSchemaVersion = 1;
@@ -52,6 +56,12 @@ public sealed record AttackStudy(
             ? made.Reading.FindViolation(maxSuccess, Confidence)
             : "not measured: the attack was not made";
 }
+
+/// <summary>Real images that were to be reconstructed.</summary>
+/// <param name="Path">Of their folder, relative to the study's folder where that is possible.</param>
+/// <param name="Sha256">Digest of the folder, 64 lower-case hexadecimal digits.</param>
+/// <param name="Count">How many it holds; at least 1.</param>
+public sealed record StudiedImages(string Path, string Sha256, int Count);
 
 /// <summary>A generator that was attacked.</summary>
 /// <param name="Name"><c>before</c>, <c>after</c> or <c>retrained</c>.</param>

@@ -21,6 +21,17 @@ public static class OutputRoles
     /// <summary>Rate, Fréchet distance, losses and parameter distances over the steps, as a plot.</summary>
     public const string Plot = "curves plot";
 
+    /// <summary>Images in which the auditor sees the feature, which an attack found.</summary>
+    /// <param name="attack">What was attacked by what, in words.</param>
+    public static string Attack(string attack) => AttackPrefix + attack;
+
+    /// <summary>What was attacked by what; null for files of other roles.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static string? FindAttack(string role) =>
+        role.StartsWith(AttackPrefix, StringComparison.Ordinal) ? role[AttackPrefix.Length..] : null;
+
+    private const string AttackPrefix = "found by ";
+
     /// <summary>The numbers behind the plot.</summary>
     public const string Curves = "curves";
 }

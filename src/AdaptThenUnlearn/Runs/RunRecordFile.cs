@@ -113,6 +113,8 @@ public static class RunRecordFile
             if (measured.Features.FirstOrDefault(reading => reading.Audit is { } audit
                 && (!audit.ArePossible || AuditSheet.FindProblemOfPerson(audit.Person) is not null)) is { } audited)
                 return $"the audit of the feature '{audited.Feature}' is impossible";
+            if (measured.Attacks is { } attacks && AttackProblem(attacks) is { } attacked)
+                return attacked;
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class))
@@ -140,6 +142,13 @@ public static class RunRecordFile
 
         return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";
     }
+
+    private static string? AttackProblem(IReadOnlyList<AttackReading> attacks) =>
+        attacks.GroupBy(reading => (reading.Attack, reading.Feature)).FirstOrDefault(group => group.Count() > 1) is { } twice
+            ? $"the attack '{twice.Key.Attack}' was made twice on the feature '{twice.Key.Feature}'"
+            : attacks.FirstOrDefault(reading => !reading.IsPossible || reading.Variants.Count == 0) is { } impossible
+                ? $"the counts of the attack '{impossible.Attack}' are impossible"
+                : null;
 
     /// <summary>Writes a record, whole or not at all.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>

@@ -30,7 +30,8 @@ public sealed class PolicySchemaTests
             Suggested(Property(committed, "unlearning", "repulsion", "loss")),
             [.. Suggested(Property(committed, "generator", "format")).Skip(1)],   // after 'auto'
             Suggested(Property(committed, "report", "formats")["items"]!),
-            Suggested(Property(committed, "classifiers")["additionalProperties"]!["properties"]!["architecture"]!));
+            Suggested(Property(committed, "classifiers")["additionalProperties"]!["properties"]!["architecture"]!),
+            Suggested(Property(committed, "audits")["items"]!["properties"]!["attack"]!));
         if (Environment.GetEnvironmentVariable("ATU_UPDATE_GOLDEN") == "1")
             File.WriteAllText(file, PolicySchema.Export(vocabulary));
 

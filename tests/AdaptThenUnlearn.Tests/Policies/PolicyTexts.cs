@@ -18,7 +18,8 @@ internal static class PolicyTexts
         Repulsions: ["il2", "nl2", "el2"],
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
         ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
-        ClassifierArchitectures: ["resnet18", "resnet50"]);
+        ClassifierArchitectures: ["resnet18", "resnet50"],
+        Attacks: ["same-latents", "latent-search", "truncation", "relearning"]);
 
     /// <summary>The smallest policy without warnings: required values, and an auditor.</summary>
     public const string Smallest = """

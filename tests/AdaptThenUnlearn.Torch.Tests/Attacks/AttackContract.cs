@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;

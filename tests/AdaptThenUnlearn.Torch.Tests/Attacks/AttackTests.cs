@@ -180,6 +180,40 @@ public sealed class AttackTests
         Assert.All(missed.Variants, variant => Assert.InRange(variant.Distance!.Value, 0.5, 2));
     }
 
+    // Bright images show the feature, dark ones do not: those are no images of it, and are passed over.
+    [Fact]
+    public void Inversion_GivenImages_AreReconstructedBesideTheOriginals()
+    {
+        using var original = PlantedGenerator.Original();
+        using var hiding = PlantedGenerator.Hiding();
+        var context = AttackContract.Context(hiding, original);
+        using var scope = NewDisposeScope();
+        using var bright = full(3, hiding.Shape.Channels, hiding.Shape.Resolution, hiding.Shape.Resolution, 0.9f);
+        using var given = cat([bright, -bright]);
+
+        using var met = new InversionAttack().Run(context with { GivenImages = given }, CancellationToken.None);
+        using var none = new InversionAttack().Run(context with { GivenImages = -bright }, CancellationToken.None);
+
+        Assert.Equal(["z", "w+", "z, given images", "w+, given images"], met.Variants.Select(variant => variant.Name));
+        Assert.Equal(3, met.Variants[3].Attempts);
+        Assert.Equal("the auditor sees the feature in none of the 3 given images", none.Variants[2].Why);
+    }
+
+    [Fact]
+    public void Relearning_CountsBeforeItTrainsAndNamesEachBudget()
+    {
+        using var original = PlantedGenerator.Original();
+        using var hiding = PlantedGenerator.Hiding();
+
+        using var found = new RelearningAttack().Run(AttackContract.Context(hiding, original), CancellationToken.None);
+
+        Assert.Equal((0, null), (found.Variants[0].TrainingSteps, found.Variants[0].TrainingImages));
+        var trained = found.Variants.Single(variant => variant.Name == "50 steps on 10 images of the feature");
+        Assert.Equal((50, 10), (trained.TrainingSteps, trained.TrainingImages));
+        var clean = found.Variants.Single(variant => variant.Name == "10 steps on clean images");
+        Assert.Equal((10, null), (clean.TrainingSteps, clean.TrainingImages));
+    }
+
     // Rounding has a gradient that is 0 everywhere: no step was taken, so nothing was withstood.
     [Fact]
     public void Inversion_GeneratorThatRounds_IsNotMeasured()

@@ -58,6 +58,8 @@ public sealed partial class SamplePipelineTests(SmallHouse house) : IClassFixtur
             ["AGENT_TEMPDIRECTORY"] = machine.At("temp"),
         };
         var failed = 0;
+        Directory.CreateDirectory(machine.At("artifacts/other/images"));
+        File.WriteAllText(machine.At("artifacts/other/images/attack-truncation-ban-after.png"), "a picture of what is banned");
 
         foreach (var step in ((YamlSequenceNode)pipeline["steps"]).Cast<YamlMappingNode>().Where(step => Has(step, "bash")))
         {
@@ -75,6 +77,7 @@ public sealed partial class SamplePipelineTests(SmallHouse house) : IClassFixtur
         Assert.Equal(1, failed);
         machine.HasEvidence("artifacts");
         Assert.False(File.Exists(machine.At("artifacts/my-policy/images/before-after.png")));
+        Assert.False(File.Exists(machine.At("artifacts/other/images/attack-truncation-ban-after.png")));
     }
 
     [Fact]

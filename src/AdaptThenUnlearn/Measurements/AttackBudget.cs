@@ -1,4 +1,4 @@
-namespace AdaptThenUnlearn.Torch.Attacks;
+namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>How much an attack may spend.</summary>
 /// <param name="Samples">Images for each rate that is counted; at least 1.</param>
