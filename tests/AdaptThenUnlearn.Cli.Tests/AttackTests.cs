@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests;
+using SkiaSharp;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -142,8 +143,7 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var policy = house.Policy("inverted");
         Directory.CreateDirectory(house.At("real-images"));
-        using (var images = 0.5f * ones([2, 1, 16, 16]))
-            Pictures(images, "real-images");
+        Pictures(count: 2, size: 16, level: 200);
         string[] attack =
         [
             "attack", policy, "--after", Other(), "--out", house.At("inverted-out"), "--threads", "1", "--samples", "60",
@@ -161,8 +161,7 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // Another folder is another question.
         var asked = Asked();
-        using (var images = 0.25f * ones([2, 1, 16, 16]))
-            Pictures(images, "real-images");
+        Pictures(count: 2, size: 16, level: 150);
         Assert.Equal(0, Atu.Run([.. attack, "inversion"]).ExitCode);
         Assert.NotEqual(asked, Asked());
 
@@ -170,8 +169,7 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (other, _, otherErrors) = Atu.Run([.. attack, "truncation"]);
         Assert.Equal(2, other);
         Assert.Contains("only inversion reads images", otherErrors, StringComparison.Ordinal);
-        using (var images = ones([1, 1, 8, 8]))
-            Pictures(images, "real-images");
+        Pictures(count: 1, size: 8, level: 200);
         var (small, _, smallErrors) = Atu.Run([.. attack, "inversion"]);
         Assert.NotEqual(0, small);
         Assert.Contains("is 8×8 pixels, the generator makes 16×16", smallErrors, StringComparison.Ordinal);
@@ -184,12 +182,15 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         string Asked() =>
             (string)JsonNode.Parse(File.ReadAllText(house.At("inverted-out/cells/inversion-ban-after.json")))!["asked"]!;
 
-        void Pictures(Tensor images, string folder)
+        void Pictures(int count, int size, byte level)
         {
-            for (var number = 0; number < images.shape[0]; number++)
+            for (var number = 0; number < count; number++)
+            {
+                using var picture = new SKBitmap(size, size);
+                picture.Erase(new SKColor(level, level, level));
                 File.WriteAllBytes(
-                    house.At($"{folder}/{number}.png"), AdaptThenUnlearn.Torch.Images.ImageGrid.Png(
-                        [new AdaptThenUnlearn.Torch.Images.GridPanel("", images[number..(number + 1)], [])], 1, 1));
+                    house.At($"real-images/{number}.png"), picture.Encode(SKEncodedImageFormat.Png, 100).ToArray());
+            }
         }
     }
 
