@@ -31,9 +31,9 @@ public static class Machine
 
     /// <summary>Loads libtorch, sets the threads and chooses the device.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="terminal">Told where fewer threads than cores are used.</param>
+    /// <param name="terminal">Told where fewer threads than cores are used, or slower kernels.</param>
     /// <param name="resumed">Threads of the run that is resumed, where nothing else gives a number; null without one.</param>
-    /// <exception cref="TorchBackendException">libtorch or the device is missing.</exception>
+    /// <exception cref="TorchBackendException">libtorch or the device is missing, or computes wrongly.</exception>
     /// <exception cref="BadArgumentException">A variable that replaces an option has a bad value.</exception>
     public static torch.Device Prepare(ParseResult parsed, Terminal terminal, int? resumed = null)
     {
@@ -42,6 +42,8 @@ public static class Machine
         var device = parsed.GetValue(Device) is { } wanted
             ? TorchBackend.Choose(wanted)
             : EnvironmentDefaults.ChooseDevice(environment);
+        if (TorchBackend.KernelFault is { } fault)
+            terminal.WriteStatus($"oneDNN computes wrongly on this processor ({fault}); slower kernels are used instead");
         threads ??= resumed
             ?? (Array.Exists(_ownVariables, variable => environment[variable] is not null) ? 0 : CountFreeCores(terminal));
         if (threads > 0)

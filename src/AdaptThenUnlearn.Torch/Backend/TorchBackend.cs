@@ -33,11 +33,19 @@ public static class TorchBackend
     /// <summary>Folder from which libtorch was loaded; null where the system found it, or where it was not found.</summary>
     public static string? Folder { get; private set; }
 
-    /// <summary>What is missing; null where libtorch could be loaded.</summary>
+    /// <summary>
+    /// What oneDNN's kernels computed wrongly on this machine, in words, so that they were switched off; null where they are
+    /// right.
+    /// </summary>
+    public static string? KernelFault { get; private set; }
+
+    /// <summary>What is missing, or what is computed wrongly; null where libtorch could be loaded.</summary>
     public static string? Problem => TryLoad() ? null : _problem;
 
-    /// <summary>Loads libtorch once in each process.</summary>
-    /// <exception cref="TorchBackendException">libtorch could not be loaded; the message names what is missing.</exception>
+    /// <summary>Loads libtorch once in each process, and checks that the processor computes layers rightly with it.</summary>
+    /// <exception cref="TorchBackendException">
+    /// libtorch could not be loaded, or computes wrongly; the message names what is missing or wrong.
+    /// </exception>
     public static void Load()
     {
         if (!TryLoad())
@@ -53,7 +61,9 @@ public static class TorchBackend
 
     /// <summary>Chooses the device that a command line asked for; CUDA then computes in float32.</summary>
     /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</param>
-    /// <exception cref="TorchBackendException">CUDA was asked for and is absent, or the text names no device.</exception>
+    /// <exception cref="TorchBackendException">
+    /// CUDA was asked for and is absent, the text names no device, or the device computes layers wrongly.
+    /// </exception>
     public static Device Choose(string wanted)
     {
         Load();
@@ -74,7 +84,10 @@ public static class TorchBackend
                 $"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
 
         KeepFloat32();
-        return device($"cuda:{index}");
+        var chosen = device($"cuda:{index}");
+        return KernelCheck.FindFault(chosen) is { } fault
+            ? throw new TorchBackendException($"device '{chosen}' computes wrongly: {fault}; nothing can be measured with it")
+            : chosen;
     }
 
     // Only a module initialiser is certain to run before TorchSharp is used. It waits until TorchSharp's assembly is loaded: a
@@ -105,8 +118,27 @@ public static class TorchBackend
             LargeAllocations.KeepFreedBlocks();
             ShortSpin.Set();
             _problem = Preload();
+            if (_problem is not null)
+                return false;
+
+            _loaded = true;   // the check asks for it again
+            _problem = CheckKernels();
             return _loaded = _problem is null;
         }
+    }
+
+    // Where oneDNN computes wrongly, libtorch's own kernels are tried. What they compute wrongly too cannot be measured.
+    private static string? CheckKernels()
+    {
+        KernelFault = KernelCheck.FindFault(CPU);
+        if (KernelFault is null)
+            return null;
+
+        var isDisabled = OneDnn.TryDisable(Find([.. Folders()], FileName("torch_cpu")) ?? FileName("torch_cpu"));
+        return isDisabled && KernelCheck.FindFault(CPU) is null
+            ? null
+            : $"libtorch computes wrongly on this processor: {KernelFault}. Nothing can be measured with it. Setting "
+                + "ONEDNN_MAX_CPU_ISA=SSE41 makes oneDNN use other kernels, which are slower";
     }
 
     private static string? Preload()

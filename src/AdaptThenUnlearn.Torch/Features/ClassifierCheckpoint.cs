@@ -29,7 +29,8 @@ public static class ClassifierCheckpoint
     /// <param name="device">Where it goes.</param>
     /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
-    /// <param name="images">What a program will be given: it does not say what it takes.</param>
+    /// <param name="images">What the generator makes: a program does not say what it takes.</param>
+    /// <param name="preprocessor">Prepares these images for a program; null where it takes them as they are.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged or not the pinned one, or is not a classifier that this version knows.
@@ -41,17 +42,19 @@ public static class ClassifierCheckpoint
         Device device,
         string? outputs = null,
         string format = CheckpointFormats.Auto,
-        ImageShape? images = null) =>
-        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images);
+        ImageShape? images = null,
+        Preprocessor? preprocessor = null) =>
+        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor);
 
-    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?)"/>
+    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?, Preprocessor?)"/>
     /// <param name="opened">As it was hashed.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
     /// <param name="device">Where it goes.</param>
     /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
-    /// <param name="images">What a program will be given: it does not say what it takes.</param>
+    /// <param name="images">What the generator makes: a program does not say what it takes.</param>
+    /// <param name="preprocessor">Prepares these images for a program; null where it takes them as they are.</param>
     public static LoadedClassifier Load(
         CheckpointFile opened,
         string? sha256,
@@ -59,12 +62,14 @@ public static class ClassifierCheckpoint
         Device device,
         string? outputs = null,
         string format = CheckpointFormats.Auto,
-        ImageShape? images = null)
+        ImageShape? images = null,
+        Preprocessor? preprocessor = null)
     {
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
-            return new LoadedClassifier(ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), device), digest);
+            return new LoadedClassifier(
+                ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), preprocessor, device), digest);
 
         var file = CheckpointFormats.Read(opened, format);
         if (KnownClassifiers.Find(file) is { } known)

@@ -11,14 +11,17 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <remarks>The layers before the outputs are not known, so the outputs are its features too.</remarks>
 internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
 {
-    private const string Contract =
-        "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating "
-            + "point [N, K] (or probabilities, where the policy's 'outputs' says so)";
+    private const string Unprepared = "float32 [N, C, H, H] in -1 to 1";
+    private const string Prepared = "as the policy's 'preprocessing' makes them";
 
-    private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes)
+    private readonly Preprocessor? _preprocessor;
+
+    private ScriptedClassifier(
+        ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes, Preprocessor? preprocessor)
         : base(TorchScriptFormat.FormatName, shape, classes)
     {
         Program = program;
+        _preprocessor = preprocessor;
         program.RegisterIn(this);
     }
 
@@ -39,15 +42,24 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     /// <param name="shape">The images it will be given.</param>
     /// <param name="classes">Names of its outputs, in order.</param>
     /// <param name="outputs">Whether one class holds, or several may.</param>
+    /// <param name="preprocessor">Prepares the images for the program; null where it takes them as they are.</param>
     /// <param name="device">Device of the program.</param>
     /// <exception cref="CheckpointException">It is not such a program.</exception>
     public static ScriptedClassifier Load(
-        CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
+        CheckpointFile file,
+        ImageShape shape,
+        IReadOnlyList<string> classes,
+        ClassifierOutputs outputs,
+        Preprocessor? preprocessor,
+        Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var classifier = Weights.Detach(
-            new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
+            new ScriptedClassifier(ScriptProgram.Load(file, Contract(preprocessor), device), shape, classes, preprocessor)
+            {
+                Outputs = outputs,
+            });
         try
         {
             classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
@@ -60,12 +72,19 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         }
     }
 
+    private static string Contract(Preprocessor? preprocessor) =>
+        $"its forward must turn images, {(preprocessor is null ? Unprepared : Prepared)}, into one logit for each class of the "
+            + "policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
+
     /// <inheritdoc/>
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return Rows(Program.Run(images), images).MoveToOuterDisposeScope();
+        var prepared = Prepare(images);
+        return Rows(Program.Run(prepared), prepared).MoveToOuterDisposeScope();
     }
+
+    private Tensor Prepare(Tensor images) => _preprocessor?.Prepare(images) ?? images;
 
     // One row for each image, in single precision. With one class, a program may have squeezed the rows.
     private Tensor Rows(Tensor made, Tensor images)
@@ -112,7 +131,8 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     public Tensor RunWithSeed(Tensor inputs, long seed)
     {
         using var scope = NewDisposeScope();
-        return Rows(Program.Run(seed, inputs), inputs).MoveToOuterDisposeScope();
+        var prepared = Prepare(inputs);
+        return Rows(Program.Run(seed, prepared), prepared).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -16,7 +17,7 @@ public static class ProcessEnvironment
         return new RunEnvironment(
             RuntimeInformation.OSDescription,
             RuntimeInformation.FrameworkDescription,
-            typeof(Tensor).Assembly.GetName().Version!.ToString(3),
+            typeof(Tensor).Assembly.GetName().Version!.ToString(3) + (TorchBackend.KernelFault is null ? "" : " without oneDNN"),
             device.ToString(), get_num_threads(), process.PeakWorkingSet64);
     }
 }

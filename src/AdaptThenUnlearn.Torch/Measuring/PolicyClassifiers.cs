@@ -91,7 +91,8 @@ public sealed class PolicyClassifiers : IDisposable
                     device,
                     choice.Outputs,
                     choice.Format ?? CheckpointFormats.Auto,
-                    images);
+                    images,
+                    CreatePreprocessor(name, choice, images));
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
@@ -124,6 +125,18 @@ public sealed class PolicyClassifiers : IDisposable
         {
             loaded.Dispose();
             throw;
+        }
+    }
+
+    private static Preprocessor? CreatePreprocessor(string name, ClassifierChoice choice, ImageShape images)
+    {
+        try
+        {
+            return choice.Preprocessing is { } steps ? new Preprocessor(steps, images) : null;
+        }
+        catch (ArgumentException unfit)
+        {
+            throw new PolicyMismatchException($"$.classifiers.{name}.preprocessing", unfit.Message);
         }
     }
 

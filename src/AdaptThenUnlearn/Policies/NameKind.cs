@@ -12,6 +12,11 @@ internal enum NameKind
     ImageRange,
     AuditorErrors,
     RuleSeverity,
+    Channels,
+    ResizeFilter,
+    PixelRange,
+    Normalization,
+    Layout,
     ReportFormat,
     Extractor,
     QualityReference,
@@ -38,6 +43,11 @@ internal static class NameKinds
         NameKind.ImageRange => _ranges,
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
         NameKind.RuleSeverity => RuleEnforcement.Severities,
+        NameKind.Channels => ImagePreprocessing.AllChannels,
+        NameKind.ResizeFilter => ImagePreprocessing.Filters,
+        NameKind.PixelRange => ImagePreprocessing.Ranges,
+        NameKind.Normalization => ImagePreprocessing.Normalizations,
+        NameKind.Layout => ImagePreprocessing.Layouts,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
         NameKind.QualityReference => _references,
@@ -54,6 +64,10 @@ internal static class NameKinds
         NameKind.ImageRange => "range of images",
         NameKind.AuditorErrors => "way to treat the auditor's errors",
         NameKind.RuleSeverity => "severity of a rule",
+        NameKind.Channels => "number of channels",
+        NameKind.ResizeFilter => "filter",
+        NameKind.PixelRange => "range of pixels",
+        NameKind.Layout => "order of dimensions",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
         _ => kind.ToString().ToLowerInvariant(),
@@ -63,5 +77,6 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors or NameKind.RuleSeverity;
+            or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
+            or NameKind.Normalization or NameKind.Layout;
 }

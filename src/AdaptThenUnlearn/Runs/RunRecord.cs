@@ -180,7 +180,9 @@ public sealed record SelectedCandidate(double Excess, double? FrechetDistance);
 /// <summary>Where a run ran.</summary>
 /// <param name="OperatingSystem">Its description.</param>
 /// <param name="Runtime">The .NET runtime.</param>
-/// <param name="Torch">Version of TorchSharp.</param>
+/// <param name="Torch">
+/// Version of TorchSharp; and <c>without oneDNN</c> where its kernels computed wrongly on the machine.
+/// </param>
 /// <param name="Device">What computed: <c>cpu</c>, <c>cuda:0</c>.</param>
 /// <param name="Threads">
 /// CPU threads of tensor operations; results are bit-identical for the same number on the same machine.

@@ -1,0 +1,74 @@
+using AdaptThenUnlearn.Policies;
+using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
+
+namespace AdaptThenUnlearn.Tests.Policies;
+
+/// <summary>What a policy says of the preprocessing of a classifier's images.</summary>
+public sealed class PreprocessingChoiceTests
+{
+    private const string Auditor = "\"auditor\": { ";
+
+    [Fact]
+    public void Read_EveryStep_IsInThePolicy()
+    {
+        var result = With("""
+            "channels": "rgb", "resize": 256, "filter": "bicubic", "antialias": false, "crop": 224, "range": "0..1",
+            "normalization": "imagenet", "layout": "nhwc"
+            """);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(
+            new ImagePreprocessing("rgb", 256, "bicubic", false, 224, "0..1", "imagenet", Layout: "nhwc"),
+            result.Policy!.Classifiers["auditor"].Preprocessing);
+    }
+
+    [Fact]
+    public void Read_OwnMeanAndDeviation_AreInThePolicy()
+    {
+        var result = With(""" "channels": "rgb", "mean": [0.5, 0.4, 0.3], "std": [0.2] """);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal([0.5, 0.4, 0.3], result.Policy!.Classifiers["auditor"].Preprocessing!.Mean!);
+    }
+
+    [Theory]
+    [InlineData(""" "filter": "bilinear" """, "filter", "does nothing without 'resize'")]
+    [InlineData(""" "antialias": true """, "antialias", "does nothing without 'resize'")]
+    [InlineData(""" "resize": 64, "filter": "nearest", "antialias": true """, "antialias", "is not for 'nearest'")]
+    [InlineData(""" "resize": 64, "crop": 65 """, "crop", "is 65, and images are only 64 pixels wide by then")]
+    [InlineData(""" "resize": 0 """, "resize", "must be at least 1 and at most 4096, but is 0")]
+    [InlineData(""" "resize": 64, "filter": "bilinaer" """, "filter", "'bilinear'")]
+    [InlineData(""" "range": "0-1" """, "range", "is not a range of pixels")]
+    [InlineData(""" "channels": "bgr" """, "channels", "is not a number of channels")]
+    [InlineData(""" "layout": "hwc" """, "layout", "'nhwc'")]
+    [InlineData(""" "normalization": "clip" """, "normalization", "is not a normalization; use imagenet")]
+    [InlineData(""" "normalization": "imagenet" """, "normalization", "say \"channels\": \"rgb\" and \"range\": \"0..1\" too")]
+    [InlineData(""" "mean": [0.5] """, "std", "is missing: 'mean' is given")]
+    [InlineData(""" "std": [0.5] """, "mean", "is missing: 'std' is given")]
+    [InlineData(""" "mean": [0.5], "std": [0] """, "std[0]", "must be above 0, but is 0")]
+    [InlineData(""" "channels": "rgb", "mean": [0.5, 0.5], "std": [0.5] """, "mean", "has 2 numbers; 'rgb' images need 1 or 3")]
+    [InlineData(""" "channels": "grey", "mean": [0.5], "std": [0.5, 0.5, 0.5] """, "std", "has 3 numbers; 'grey' images need 1")]
+    [InlineData(
+        """ "channels": "rgb", "range": "0..1", "normalization": "imagenet", "mean": [0.5], "std": [0.5] """,
+        "normalization",
+        "give only one of both")]
+    public void Read_ImpossibleStep_IsAnErrorAtItsPlace(string steps, string property, string expected)
+    {
+        var error = Assert.Single(With(steps).Errors);
+
+        Assert.Equal($"$.classifiers.auditor.preprocessing.{property}", error.Path);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_OfAnotherFormat_IsAnError()
+    {
+        var error = Assert.Single(Changed((Auditor, Auditor + "\"preprocessing\": { \"resize\": 64 }, ")).Errors);
+
+        Assert.Equal("$.classifiers.auditor.preprocessing", error.Path);
+        Assert.Contains("is only for the format 'torchscript'", error.Message, StringComparison.Ordinal);
+    }
+
+    private static PolicyResult With(string steps) =>
+        Changed((Auditor, Auditor + "\"format\": \"torchscript\", \"preprocessing\": { " + steps + " }, "));
+}
