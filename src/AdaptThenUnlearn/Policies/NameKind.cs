@@ -77,6 +77,6 @@ internal static class NameKinds
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
         kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange
-            or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange
-            or NameKind.Normalization or NameKind.Layout;
+            or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels or NameKind.ResizeFilter
+            or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout;
 }

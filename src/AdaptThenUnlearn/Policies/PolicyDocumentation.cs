@@ -13,7 +13,8 @@ namespace AdaptThenUnlearn.Policies;
 internal static partial class PolicyDocumentation
 {
     private static readonly Lazy<Dictionary<string, XElement>> _comments = new(() =>
-        new[] { "UnlearningPolicy.cs", "UnlearningOptions.cs", "RuleEnforcement.cs", "PolicyExtension.cs" }.SelectMany(ReadComments).ToDictionary());
+        new[] { "UnlearningPolicy.cs", "UnlearningOptions.cs", "RuleEnforcement.cs", "PolicyExtension.cs" }
+            .SelectMany(ReadComments).ToDictionary());
 
     /// <summary>What a record is.</summary>
     /// <param name="record">One of the policy's records.</param>
