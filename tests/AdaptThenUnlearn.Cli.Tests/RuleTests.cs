@@ -10,7 +10,9 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Govern_BrokenRuleThatTakesEffectLater_WarnsAtItsLimitTrainsNothingAndPasses()
     {
         var policy = house.Policy(
-            "later", edit: [("\"evaluation\"", "\"rules\": [{ \"rule\": \"ban/maxRate\", \"effectiveFrom\": \"2999-01-01\" }], \"evaluation\"")]);
+            "later", edit: [(
+                "\"evaluation\"",
+                "\"rules\": [{ \"rule\": \"ban/maxRate\", \"effectiveFrom\": \"2999-01-01\" }], \"evaluation\"")]);
         // Only the shares can fail, and without training they do not apply.
         File.WriteAllText(
             policy, File.ReadAllText(policy).Replace(
@@ -128,7 +130,8 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         var loosened = Govern(policy);
         Assert.Equal(2, loosened.ExitCode);
         Assert.Contains(
-            $"{policy}(5,31): error ATU1150: $.undesiredFeatures[0].maxRate: must be at most 0.9, as in the base policy, but is 0.95",
+            $"{policy}(5,31): error ATU1150: $.undesiredFeatures[0].maxRate: must be at most 0.9, as in the base "
+                + "policy, but is 0.95",
             loosened.Errors, StringComparison.Ordinal);
 
         Write("0.85");

@@ -260,8 +260,8 @@ public sealed class GovernCommand(Terminal terminal)
         plannedRuns.FirstOrDefault(run => run.Inputs.Accepted is null) is { } alone
             ? new BadArgumentException(
                 $"--ratchet has no record of the policy '{alone.Policy.Name}', only of "
-                + $"{string.Join(", ", accepted.Select(run => $"'{run.PolicyName}'").Distinct())}; give its last accepted run.json, or "
-                + "govern it without --ratchet")
+                + $"{string.Join(", ", accepted.Select(run => $"'{run.PolicyName}'").Distinct())}; give its last accepted "
+                + "run.json, or govern it without --ratchet")
             : null;
 
     // Check all folders before anything is written: no input and no foreign file is overwritten. If one is refused, delete stale

@@ -103,8 +103,8 @@ public static class RunPages
                 + "of the pull request itself, which its author controls: they are a claim. They were judged again here.");
         if (run.ChoseBaseline)
             notes.Add(
-                "⚠️ The build chose the accepted run that it was compared with. Nothing here shows that it is the last one of this "
-                + "repository.");
+                "⚠️ The build chose the accepted run that it was compared with. Nothing here shows that it is the last one "
+                + "of this repository.");
         if (run.IsUnproven && run.JudgedByTrustedPolicy && run.UnpinnedPaths.Count > 0)
             notes.Add(
                 "⚠️ The build may have measured with any file in place of what the policy does not pin. "

@@ -51,7 +51,8 @@ internal static class RuleMetric
         {
             RuleLimit.MaxRate or RuleLimit.NoWorseRate => looks is [.., var last] ? last.Samples : null,
             RuleLimit.MinUnlearned => looks is [var first, ..] ? first.Samples : null,
-            RuleLimit.MinShareKept or RuleLimit.NoWorseShare => measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
+            RuleLimit.MinShareKept or RuleLimit.NoWorseShare =>
+                measured.Shares.FirstOrDefault(share => share.Class == rule.Subject)?.Samples,
             _ => measured.Quality?.Samples,
         };
         var person = reading?.Audit is { } audit

@@ -11,8 +11,8 @@ namespace AdaptThenUnlearn.Attestation;
 /// <remarks>
 /// By <see href="https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md">Statement v1</see> and
 /// <see href="https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md">test-result v0.1</see>. The
-/// subject is the artifact. Rules are the tests: one that is waived or only warns is a warning, and one that was not measured has failed. Rules that
-/// do not apply are left out. The configuration is what the run read, and its record.
+/// subject is the artifact. Rules are the tests: one that is waived or only warns is a warning, and one that was not measured has
+/// failed. Rules that do not apply are left out. The configuration is what the run read, and its record.
 /// </remarks>
 public static class TestResultStatement
 {

@@ -4,12 +4,12 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>The readings of the last accepted run, than which a generator may not be worse; a run keeps them in its record.</summary>
+/// <summary>The readings of the last accepted run, than which a generator may not be worse, as a record keeps them.</summary>
 /// <param name="Sha256">Digest of the accepted run's record, 64 lower-case hexadecimal digits.</param>
 /// <param name="PolicySha256">Digest of the policy in effect of that run.</param>
 /// <param name="Finished">When that run was judged; UTC.</param>
 /// <param name="Measured">Of the generator that the run released.</param>
-/// <param name="Looks">How many looks the run could have taken at a rate, at least 1: its bounds share the error among them.</param>
+/// <param name="Looks">How many looks that run could have taken at a rate, at least 1; its bounds share the error.</param>
 /// <param name="Auditors">How each feature was counted.</param>
 /// <param name="ShareCounter">Name of the classifier that counted the classes; null, and left out, where none did.</param>
 /// <param name="ShareCounterSha256">Its digest; null, and left out, where the record does not say it.</param>

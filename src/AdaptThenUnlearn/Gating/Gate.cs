@@ -25,7 +25,8 @@ public static partial class Gate
         "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that "
             + "users get.";
     private const string NothingEnforced =
-        "Nothing was enforced: on this day every rule only warns, so the generator could not fail, and this verdict proves nothing.";
+        "Nothing was enforced: on this day every rule only warns, so the generator could not fail, and this "
+            + "verdict proves nothing.";
     private const string NothingTrained = "nothing was trained: the generator is the one that was measured";
     private const string NothingToUnlearn =
         "the original stays within maxRate, so there is nothing to unlearn; maxRate applies all the same";

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <content>The rules that hold a generator to the last accepted one: it may not be worse by more than both readings' error.</content>
+// The rules that hold a generator to the last accepted one: it may not be worse by more than the error of both readings.
+
+/// <content>Rules of the ratchet.</content>
 /// <remarks>
 /// <para>
 /// The favourable end of the new reading is compared with the unfavourable end of the baseline's: a rule fails only where the two
@@ -57,8 +59,8 @@ public static partial class Gate
                 SequentialSampling.ConfidencePerLook(confidence, evaluation.Looks().Count)),
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{isNow.Hits} of {isNow.Samples} images, and {was!.Hits} of {was.Samples} in {Accepted(ratchet)}, as the auditor "
-                    + $"sees them; the lower bound now is held against the upper bound then, {Together(evaluation)}"));
+                $"{isNow.Hits} of {isNow.Samples} images, and {was!.Hits} of {was.Samples} in {Accepted(ratchet)}, as the "
+                    + $"auditor sees them; the lower bound now is held against the upper bound then, {Together(evaluation)}"));
     }
 
     // Null where the baseline counted the same thing; then its last look is what decided.
@@ -69,7 +71,8 @@ public static partial class Gate
         var auditor = ratchet.Auditors.FirstOrDefault(each => each.Feature == feature.Name);
         return was is null ? $"it did not count '{feature.Name}'"
             : before[0].Class != feature.Class ? "it counted another class"
-            : auditor?.Sha256 is null || !ratchet.Baseline.Auditors.Contains(auditor) ? "its auditor, or its threshold, is another"
+            : auditor?.Sha256 is null || !ratchet.Baseline.Auditors.Contains(auditor)
+                ? "its auditor, or its threshold, is another"
             : WhyOtherImages(measured, ratchet.Baseline.Measured);
     }
 
@@ -107,8 +110,9 @@ public static partial class Gate
             Math.Max(0, 2 * distance - FrechetBound.ForDistance(distance, groups, confidence)),
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{isNow.DistanceName} {distance:G4} of {isNow.Samples} images, and {was.FrechetDistance:G4} in {Accepted(ratchet)}; "
-                    + $"the lower bound now is held against the upper bound then, {Together(policy.Evaluation)}"));
+                $"{isNow.DistanceName} {distance:G4} of {isNow.Samples} images, and {was.FrechetDistance:G4} in "
+                    + $"{Accepted(ratchet)}; the lower bound now is held against the upper bound then, "
+                    + Together(policy.Evaluation)));
     }
 
     private static string? WhyOtherDistance(QualityReading isNow, QualityReading? was) =>
@@ -155,8 +159,9 @@ public static partial class Gate
                 yield return rule.Judge(
                     (double)share.Hits / share.Samples,
                     ClopperPearson.UpperBound(share.Hits, share.Samples, confidence),
-                    Invariant($"{share.Hits} of {share.Samples} images, and {was.Hits} of {was.Samples} in {Accepted(ratchet)}; the ")
-                        + $"upper bound now is held against the lower bound then, {Together(policy.Evaluation)}");
+                    Invariant($"{share.Hits} of {share.Samples} images, and {was.Hits} of {was.Samples} in ")
+                        + $"{Accepted(ratchet)}; the upper bound now is held against the lower bound then, "
+                        + Together(policy.Evaluation));
             }
         }
     }

@@ -50,14 +50,15 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
 
         // Find the text.
         var folder = Path.GetDirectoryName(file) ?? "";
-        var path = Path.Combine(folder, Path.DirectorySeparatorChar == '\\' ? relative : ClassifierChoice.NormalizeSlashes(relative));
+        var path = Path.Combine(
+            folder, Path.DirectorySeparatorChar == '\\' ? relative : ClassifierChoice.NormalizeSlashes(relative));
         var full = Path.GetFullPath(path);
         if (chain.Any(other => other.Length > 0 && Path.GetFullPath(other) == full))
             return Refuse(named.At, at["policy"], $"is a circle: {string.Join(" builds on ", chain.Append(path))}");
         if (chain.Count > MaxDepth)
             return Refuse(
                 named.At, at["policy"],
-                FormattableString.Invariant($"makes a chain of more than {MaxDepth} policies below the first; merge some of them"));
+                FormattableString.Invariant($"makes a chain of more than {MaxDepth} policies below the first; merge some"));
         string text;
         try
         {
@@ -72,7 +73,8 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         if (!sha256.Equals(pinned.Text, StringComparison.OrdinalIgnoreCase))
             return Refuse(
                 pinned.At, at["sha256"],
-                $"is not the digest of {path}, which is {sha256}; look at what has changed there, and pin that digest if it is meant");
+                $"is not the digest of {path}, which is {sha256}; look at what has changed there, and pin that "
+                    + "digest if it is meant");
         _found.Add(new PolicyBase(path, text, sha256));
 
         // Read it, with what it builds on itself, and require that it is a policy by itself but for a name and a generator.

@@ -73,6 +73,6 @@ public static class PolicyCodes
     /// <summary>A policy is laxer than the one that it builds on.</summary>
     public const string LoosensBase = "ATU1150";
 
-    /// <summary>The policy that another builds on cannot be read, is not the pinned one, or the chain is too long or a circle.</summary>
+    /// <summary>The policy that another builds on cannot be read or is not the pinned one; or a chain is too long.</summary>
     public const string UnusableBase = "ATU1151";
 }

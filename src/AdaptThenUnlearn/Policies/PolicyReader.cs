@@ -24,8 +24,8 @@ public sealed record PolicyResult(
 }
 
 /// <summary>
-/// Turns text into a policy: parse it, put it over what it builds on, apply arguments, check its shape and fill in defaults, check
-/// its values, and that it is nowhere laxer than what it builds on.
+/// Turns text into a policy: parse it, put it over what it builds on, apply arguments, check its shape and fill in defaults,
+/// check its values, and that it is nowhere laxer than what it builds on.
 /// </summary>
 public static class PolicyReader
 {
@@ -75,8 +75,8 @@ public static class PolicyReader
     }
 
     /// <summary>
-    /// The place of a property, for messages about it. Where it is absent, that of the object that lacks it, or of the reference to
-    /// the policy that it is inherited from.
+    /// The place of a property, for messages about it. Where it is absent, that of the object that lacks it, or of the reference
+    /// to the policy that it is inherited from.
     /// </summary>
     /// <param name="text">The policy's text.</param>
     /// <param name="path">A JSON path, e.g. <c>$.undesiredFeatures[0].class</c>.</param>

@@ -54,7 +54,10 @@ public static class PolicySchema
             ["required"] = new JsonArray([.. required.Where(name => name != "name").Select(name => JsonValue.Create(name))]),
             ["properties"] = new JsonObject
             {
-                ["classifiers"] = new JsonObject { ["additionalProperties"] = Take(properties["classifiers"]!["additionalProperties"]!) },
+                ["classifiers"] = new JsonObject
+                {
+                    ["additionalProperties"] = Take(properties["classifiers"]!["additionalProperties"]!),
+                },
                 ["undesiredFeatures"] = new JsonObject { ["items"] = Take(properties["undesiredFeatures"]!["items"]!) },
                 ["quality"] = Take(properties["quality"]!),
             },

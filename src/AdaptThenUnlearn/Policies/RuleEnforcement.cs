@@ -45,7 +45,8 @@ public sealed record RuleEnforcement(
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
     [
-        .. RuleName.Parse(Rule) is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: null } && policy.Quality?.MinShareKept is not null
+        .. RuleName.Parse(Rule) is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: null }
+            && policy.Quality?.MinShareKept is not null
             ? []
             : policy.CheckRule(at["rule"], Rule),
         .. at["effectiveFrom"].Must(

@@ -82,7 +82,8 @@ public sealed class Advice
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,
-            FindingState.NotMeasured or FindingState.WarnedNotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
+            FindingState.NotMeasured or FindingState.WarnedNotMeasured
+                when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
             FindingState.NotMeasured or FindingState.WarnedNotMeasured => new(
                 rule,
                 Trusted("it was not measured: "),
@@ -91,8 +92,8 @@ public sealed class Advice
             _ when name.IsOfRatchet => new(
                 rule,
                 Trusted(
-                    "it is worse than in the last accepted run, by more than the error of both: undo what changed since, or unlearn "
-                        + "longer; a new baseline needs a run that is accepted, with a waiver of this rule.")),
+                    "it is worse than in the last accepted run, by more than the error of both: undo what changed since, or "
+                        + "unlearn longer; a new baseline needs a run that is accepted, with a waiver of this rule.")),
             _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
                 null, [

@@ -126,7 +126,8 @@ public sealed class HtmlReport : IReportFormat
                 .Append(
                     "<figcaption>Points are what was measured, oldest first; lines reach to the bound that was judged, and the "
                         + "dashed line is the limit of its day; each axis begins at zero. Red points failed, amber ones "
-                        + "were waived or only warned, and hollow ones cannot be compared with the newest run.</figcaption>\n</figure>\n");
+                        + "were waived or only warned, and hollow ones cannot be compared with the newest "
+                        + "run.</figcaption>\n</figure>\n");
         if (section.Topic is ReportTopic.Shares)
             html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
                 + "class=\"key undesired\"></span>undesired</p>\n");

@@ -11,7 +11,8 @@ namespace AdaptThenUnlearn.Reports;
 /// <remarks>
 /// One suite for the policy, one case for each rule. A rule that failed is a failure; one that was not measured is an error,
 /// because nobody knows; one that is waived is skipped, with the waiver's reason, approver and last day, so that it is neither
-/// red nor forgotten; one that only warns, and one that does not apply, is skipped too, and says why. The suite's time is the run's; judging takes none.
+/// red nor forgotten; one that only warns, and one that does not apply, is skipped too, and says why. The suite's time is
+/// the run's; judging takes none.
 /// The elements are those that every reader of the format shares: <c>skipped</c> has no attributes, and comes before
 /// <c>system-out</c>.
 /// </remarks>

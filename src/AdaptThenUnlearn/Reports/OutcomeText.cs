@@ -47,8 +47,8 @@ public static class OutcomeText
                 + $"It may be released only while the "
                 + $"{Waivers(findings)}.{OnlyWarned(findings)}{InputItself(trained)}",
             Outcome.PassedWithWarnings =>
-                $"{NotMet(findings, _warned)} and only {Warns(findings)}; {generator} does NOT meet the policy as written. It may "
-                    + $"be released.{InputItself(trained)}",
+                $"{NotMet(findings, _warned)} and only {Warns(findings)}; {generator} does NOT meet the policy as written. "
+                    + $"It may be released.{InputItself(trained)}",
             Outcome.NotEnforced =>
                 $"Nothing was enforced: on the day of the verdict every rule only warns, and {NotMetInWords(findings)}. "
                     + $"{char.ToUpperInvariant(generator[0])}{generator[1..]} may be released, and this proves nothing."

@@ -26,8 +26,8 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
         return record.Verdict.Outcome.IsPass()
             ? new AcceptedRun(System.IO.Path.GetFullPath(path), record.Policy.Name, CreateBaseline(record, sha256))
             : throw new RunRecordException(
-                $"{path}: cannot be the baseline, because its generator may not be released; give the record of the last run that "
-                    + "was accepted");
+                $"{path}: cannot be the baseline, because its generator may not be released; give the record of the last run "
+                    + "that was accepted");
     }
 
     /// <summary>What a generator is compared with; null without a baseline.</summary>

@@ -40,7 +40,8 @@ public sealed class RatchetTests
         Assert.Equal(
             [Rate, Distance, "quality/shareNoWorseThanBaseline"], ratchet.Select(finding => finding.Rule.ToString()));
         Assert.All(ratchet, finding => Assert.Equal(FindingState.NotMeasured, finding.State));
-        Assert.Contains("must be no worse (no accepted run was given", VerdictText.Describe(ratchet[0]), StringComparison.Ordinal);
+        Assert.Contains(
+            "must be no worse (no accepted run was given", VerdictText.Describe(ratchet[0]), StringComparison.Ordinal);
     }
 
     // Clopper–Pearson without a hit: 1 − α^(1/n); with nothing but hits: α^(1/n). α is half of 5 %, for four looks each.
@@ -87,7 +88,8 @@ public sealed class RatchetTests
         {
             // Worse is worse: find the first count that fails.
             var first = counts.Cast<int?>().FirstOrDefault(now => Find(
-                Gate.Judge(policy, Counted(now!.Value), after: null, Records.Today, RatchetTo(Counted(then), looks: 1)), Rate).State
+                Gate.Judge(policy, Counted(now!.Value), after: null, Records.Today, RatchetTo(Counted(then), looks: 1)),
+                Rate).State
                     is FindingState.Failed);
             failed += first is { } from ? chances[then] * counts.Where(now => now >= from).Sum(now => chances[now]) : 0;
         }
@@ -200,7 +202,8 @@ public sealed class RatchetTests
     public void Judge_WaivedOrSoftenedRatchet_IsTreatedAsAnyRule()
     {
         var (now, ratchet) = (Records.Measured("b", 90, 36, 900), RatchetTo(Records.Measured("c", 20, 36, 900)));
-        var lax = Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MaxRate = 0.5, MinUnlearned = null }] };
+        var feature = Records.Policy.UndesiredFeatures[0] with { MaxRate = 0.5, MinUnlearned = null };
+        var lax = Records.Policy with { UndesiredFeatures = [feature] };
 
         Assert.Equal(Outcome.Failed, Of(lax));
         Assert.Equal(

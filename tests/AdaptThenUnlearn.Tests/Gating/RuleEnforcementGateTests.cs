@@ -7,7 +7,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Gating;
 
-/// <summary>What becomes of a rule that only warns: in the verdict, and in a record that is judged again on another day.</summary>
+/// <summary>What becomes of a rule that only warns: in the verdict, and in a record that is judged again later.</summary>
 public sealed class RuleEnforcementGateTests
 {
     private const string Rule = "digit-8/maxRate";
@@ -170,7 +170,12 @@ public sealed class RuleEnforcementGateTests
         const string Name = "\"name\": \"no-eights\",";
         var text = Records.PolicyText.Replace(
             Name,
-            $$"""{{Name}} "rules": [{ "rule": "{{Rule}}", "effectiveFrom": "2027-01-01" }, { "rule": "digit-8/minUnlearned", "severity": "warn" }],""",
+            $$"""
+            {{Name}}
+            "rules": [
+              { "rule": "{{Rule}}", "effectiveFrom": "2027-01-01" }, { "rule": "digit-8/minUnlearned", "severity": "warn" }
+            ],
+            """,
             StringComparison.Ordinal);
         var policy = PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!;
         return Records.Run(Gate.Judge(policy, Records.Before, _bad, Records.Today), policy) with

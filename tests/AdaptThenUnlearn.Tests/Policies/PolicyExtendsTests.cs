@@ -63,26 +63,69 @@ public sealed class PolicyExtendsTests
 
     [Theory]
     [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "maxRate": 0.005, "minUnlearned": 0.95 }] """)]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-7", "annotator": "annotator", "auditor": "other", "class": "1", "maxRate": 0.5 }], "classifiers": { "other": { "checkpoint": "o.safetensors" } } """)]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-7", "annotator": "annotator", "auditor": "other", "class": "1", "maxRate": 0.5 }], "classifiers": { "other": { "checkpoint": "o.safetensors" } }
+        """)]
     [InlineData(""" "evaluation": { "samples": 6000, "maxSamples": 50000, "confidence": 0.99, "auditorErrors": "correct" } """)]
-    [InlineData(""" "quality": { "maxFrechetDistance": 30, "maxFrechetIncrease": 0.1, "minShareKept": 0.6, "confidence": 0.9 } """)]
+    [InlineData(
+        """
+        "quality": { "maxFrechetDistance": 30, "maxFrechetIncrease": 0.1, "minShareKept": 0.6, "confidence": 0.9 }
+        """)]
     [InlineData(""" "waivers": [] """)]
-    [InlineData(""" "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01", "ceiling": 45 }] """)]
-    [InlineData(""" "quality": { "maxFrechetIncrease": 0.1 }, "waivers": [{ "rule": "quality/maxFrechetIncrease", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }] """)]
+    [InlineData(
+        """
+        "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01", "ceiling": 45 }]
+        """)]
+    [InlineData(
+        """
+        "quality": { "maxFrechetIncrease": 0.1 }, "waivers": [{ "rule": "quality/maxFrechetIncrease", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }]
+        """)]
     [InlineData(""" "maxWaiverDays": 60 """)]
     [InlineData(""" "rules": [{ "rule": "quality/minShareKept", "effectiveFrom": "2026-06-01" }] """)]
-    [InlineData(""" "classifiers": { "annotator": { "sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" } } """)]
+    [InlineData(
+        """
+        "classifiers": { "annotator": { "sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" } }
+        """)]
     [InlineData(""" "unlearning": { "preset": "thorough", "seed": 5 }, "owner": "team", "report": { "formats": ["sarif"] } """)]
     public void Read_Tightening_IsAllowed(string own) => Assert.Empty(Read(own).Errors);
 
     [Theory]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "maxRate": 0.02 }] """, "$.undesiredFeatures[0].maxRate: must be at most 0.01, as in the base policy, but is 0.02")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "maxRate": null }] """, "$.undesiredFeatures[0].maxRate: is removed, and in the base policy it is 0.01")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "minUnlearned": 0.8 }] """, "$.undesiredFeatures[0].minUnlearned: must be at least 0.9")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "annotator": "auditor" }] """, "$.undesiredFeatures[0].annotator: is another than in the base policy")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "threshold": 0.9 }] """, "$.undesiredFeatures[0].threshold: is another than")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "auditor": "annotator" }] """, "$.undesiredFeatures[0].auditor: is another than")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-9", "annotator": "annotator", "auditor": "auditor", "class": "9", "maxRate": 0.9 }] """, "$.undesiredFeatures: makes the class '9' undesired")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "maxRate": 0.02 }]
+        """,
+        "$.undesiredFeatures[0].maxRate: must be at most 0.01, as in the base policy, but is 0.02")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "maxRate": null }]
+        """,
+        "$.undesiredFeatures[0].maxRate: is removed, and in the base policy it is 0.01")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "minUnlearned": 0.8 }]
+        """,
+        "$.undesiredFeatures[0].minUnlearned: must be at least 0.9")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "annotator": "auditor" }]
+        """,
+        "$.undesiredFeatures[0].annotator: is another than in the base policy")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "threshold": 0.9 }]
+        """,
+        "$.undesiredFeatures[0].threshold: is another than")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "auditor": "annotator" }]
+        """,
+        "$.undesiredFeatures[0].auditor: is another than")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-9", "annotator": "annotator", "auditor": "auditor", "class": "9", "maxRate": 0.9 }]
+        """,
+        "$.undesiredFeatures: makes the class '9' undesired")]
     [InlineData(""" "quality": { "maxFrechetDistance": 41 } """, "$.quality.maxFrechetDistance: must be at most 40")]
     [InlineData(""" "quality": { "minShareKept": 0.4 } """, "$.quality.minShareKept: must be at least 0.5")]
     [InlineData(""" "quality": { "reference": "original-generator" } """, "$.quality.reference: is another than")]
@@ -92,20 +135,61 @@ public sealed class PolicyExtendsTests
     [InlineData(""" "evaluation": { "truncation": 0.7 } """, "$.evaluation.truncation: must be at least 1")]
     [InlineData(""" "evaluation": { "range": "raw" } """, "$.evaluation.range: is another than")]
     [InlineData(""" "evaluation": { "seed": 4 } """, "$.evaluation.seed: is another than")]
-    [InlineData(""" "evaluation": { "auditorErrors": "report" } """, "$.evaluation.auditorErrors: may not be 'report' where the base policy has left out")]
+    [InlineData(
+        """
+        "evaluation": { "auditorErrors": "report" }
+        """,
+        "$.evaluation.auditorErrors: may not be 'report' where the base policy has left out")]
     [InlineData(""" "evaluation": { "auditorErrors": "audit" } """, "$.evaluation.auditorErrors: may not be 'audit'")]
-    [InlineData(""" "classifiers": { "auditor": { "checkpoint": "mine.safetensors" } } """, "$.classifiers.auditor.checkpoint: is another than")]
-    [InlineData(""" "classifiers": { "auditor": { "sha256": null } } """, "$.classifiers.auditor.sha256: must be the pin of the base policy (aaaa")]
+    [InlineData(
+        """
+        "classifiers": { "auditor": { "checkpoint": "mine.safetensors" } }
+        """,
+        "$.classifiers.auditor.checkpoint: is another than")]
+    [InlineData(
+        """
+        "classifiers": { "auditor": { "sha256": null } }
+        """,
+        "$.classifiers.auditor.sha256: must be the pin of the base policy (aaaa")]
     [InlineData(""" "maxWaiverDays": 91 """, "$.maxWaiverDays: must be at most 90")]
     [InlineData(""" "maxWaiverDays": null """, "$.maxWaiverDays: is removed")]
     [InlineData(""" "ratchet": false """, "$.ratchet: must be true")]
-    [InlineData(""" "rules": [{ "rule": "digit-8/maxRate", "severity": "warn" }] """, "$.rules[0]: makes digit-8/maxRate only warn, and by the base policy it takes effect at once")]
-    [InlineData(""" "rules": [{ "rule": "quality/minShareKept", "effectiveFrom": "2027-01-02" }] """, "$.rules[0]: makes quality/minShareKept take effect on 2027-01-02, and by the base policy it takes effect on 2027-01-01")]
-    [InlineData(""" "rules": [{ "rule": "quality/minShareKept/9", "severity": "warn" }] """, "$.rules[0]: makes quality/minShareKept/9 only warn")]
-    [InlineData(""" "waivers": [{ "rule": "digit-8/maxRate", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }] """, "$.waivers[0]: waives digit-8/maxRate")]
-    [InlineData(""" "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-03-02", "ceiling": 45 }] """, "$.waivers[0]: waives quality/maxFrechetDistance")]
-    [InlineData(""" "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01", "ceiling": 51 }] """, "$.waivers[0]: waives quality/maxFrechetDistance")]
-    [InlineData(""" "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }] """, "$.waivers[0]: waives quality/maxFrechetDistance")]
+    [InlineData(
+        """
+        "rules": [{ "rule": "digit-8/maxRate", "severity": "warn" }]
+        """,
+        "$.rules[0]: makes digit-8/maxRate only warn, and by the base policy it takes effect at once")]
+    [InlineData(
+        """
+        "rules": [{ "rule": "quality/minShareKept", "effectiveFrom": "2027-01-02" }]
+        """,
+        "$.rules[0]: makes quality/minShareKept take effect on 2027-01-02, and by the base policy it takes "
+            + "effect on 2027-01-01")]
+    [InlineData(
+        """
+        "rules": [{ "rule": "quality/minShareKept/9", "severity": "warn" }]
+        """,
+        "$.rules[0]: makes quality/minShareKept/9 only warn")]
+    [InlineData(
+        """
+        "waivers": [{ "rule": "digit-8/maxRate", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }]
+        """,
+        "$.waivers[0]: waives digit-8/maxRate")]
+    [InlineData(
+        """
+        "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-03-02", "ceiling": 45 }]
+        """,
+        "$.waivers[0]: waives quality/maxFrechetDistance")]
+    [InlineData(
+        """
+        "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01", "ceiling": 51 }]
+        """,
+        "$.waivers[0]: waives quality/maxFrechetDistance")]
+    [InlineData(
+        """
+        "waivers": [{ "rule": "quality/maxFrechetDistance", "reason": "r", "approvedBy": "b", "approvedOn": "2026-01-02", "expires": "2026-02-01" }]
+        """,
+        "$.waivers[0]: waives quality/maxFrechetDistance")]
     public void Read_Loosening_IsAnErrorAtItsLine(string own, string error)
     {
         var found = Assert.Single(Read(own).Errors);
@@ -118,7 +202,11 @@ public sealed class PolicyExtendsTests
 
     [Theory]
     [InlineData(""" "quality": null """, "$.quality: is removed, and the base policy has it")]
-    [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "class": "7" }] """, "$.undesiredFeatures[0].class: is another than")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "class": "7" }]
+        """,
+        "$.undesiredFeatures[0].class: is another than")]
     public void Read_LooseningWithOtherErrors_IsAmongThem(string own, string error) => Assert.Contains(
         Read(own).Errors,
         found => found.Code == PolicyCodes.LoosensBase
@@ -128,7 +216,11 @@ public sealed class PolicyExtendsTests
     [InlineData("evaluation.samples=100", "ATU1150")]
     [InlineData("undesiredFeatures[0].maxRate=0.5", "ATU1150")]
     [InlineData("rules=[]", null)]
-    [InlineData("undesiredFeatures=[{\"name\":\"x\",\"annotator\":\"annotator\",\"auditor\":\"auditor\",\"class\":\"8\",\"maxRate\":1}]", "ATU1150")]
+    [InlineData(
+        """
+        undesiredFeatures=[{"name":"x","annotator":"annotator","auditor":"auditor","class":"8","maxRate":1}]
+        """,
+        "ATU1150")]
     [InlineData("extends.sha256=00", "ATU1009")]
     [InlineData("extends=null", "ATU1009")]
     [InlineData("undesiredFeatures[0].maxRate=0.001", null)]
@@ -230,7 +322,8 @@ public sealed class PolicyExtendsTests
     public void VerifyReadings_RecordOfAPolicyThatBuildsOnAnother_ReadsItAgain()
     {
         var basis = Records.PolicyText;
-        var text = Extending("no-eights", "company.json", basis, "\"undesiredFeatures\": [{ \"name\": \"digit-8\", \"maxRate\": 0.009 }]")
+        var text = Extending(
+                "no-eights", "company.json", basis, "\"undesiredFeatures\": [{ \"name\": \"digit-8\", \"maxRate\": 0.009 }]")
             .Replace("g.safetensors", "generator.safetensors", StringComparison.Ordinal);
         var read = ReadFrom(text, new() { ["policies/company.json"] = basis });
         Assert.Empty(read.Errors);
@@ -244,7 +337,8 @@ public sealed class PolicyExtendsTests
         run = run with { Inputs = [.. run.Inputs, new InputFile(InputRoles.PolicyBase(1), "company.json", held.Sha256)] };
 
         Assert.Empty(Problems(run));
-        Assert.Contains("is not one recorded input", Problems(run with { Inputs = Records.Run().Inputs }), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not one recorded input", Problems(run with { Inputs = Records.Run().Inputs }), StringComparison.Ordinal);
         Assert.Contains(
             "$.extends.policy: cannot be read", Problems(run with { PolicySource = run.PolicySource with { Bases = null } }),
             StringComparison.Ordinal);
@@ -280,5 +374,7 @@ public sealed class PolicyExtendsTests
     private static PolicyResult ReadFrom(string text, Dictionary<string, string> files, params string[] arguments) =>
         PolicyReader.Read(
             text, "policies/child.json", Records.Vocabulary, [.. arguments.Select(PolicyOverride.Parse)],
-            (path, _) => files.TryGetValue(path.Replace('\\', '/'), out var found) ? found : throw new FileNotFoundException("no such file"));
+            (path, _) => files.TryGetValue(path.Replace('\\', '/'), out var found)
+                ? found
+                : throw new FileNotFoundException("no such file"));
 }

@@ -10,11 +10,26 @@ public sealed class RuleEnforcementTests
     [InlineData("""{ "rule": "digit-8/maxRate", "severity": "warn" }""")]
     [InlineData("""{ "rule": "digit-8/maxRate", "severity": "error", "effectiveFrom": "2027-01-01" }""")]
     [InlineData("""{ "rule": "quality/minShareKept", "effectiveFrom": "2027-01-01" }""")]
-    [InlineData("""{ "rule": "quality/minShareKept/9", "severity": "warn" }, { "rule": "quality/minShareKept", "severity": "error" }""")]
-    [InlineData("""{ "rule": "digit-8/maxrate", "severity": "warn" }""", "ATU1007: $.rules[0].rule: 'digit-8/maxrate' is not a rule")]
+    [InlineData(
+        """
+        { "rule": "quality/minShareKept/9", "severity": "warn" }, { "rule": "quality/minShareKept", "severity": "error" }
+        """)]
+    [InlineData(
+        """
+        { "rule": "digit-8/maxrate", "severity": "warn" }
+        """,
+        "ATU1007: $.rules[0].rule: 'digit-8/maxrate' is not a rule")]
     [InlineData("""{ "rule": "digit-8/maxRate" }""", "ATU1006: $.rules[0]: needs 'severity' or 'effectiveFrom', or both")]
-    [InlineData("""{ "rule": "digit-8/maxRate", "severity": "info" }""", "ATU1007: $.rules[0].severity: 'info' is not a severity of")]
-    [InlineData("""{ "rule": "digit-8/maxRate", "effectiveFrom": "1.1.2027" }""", "ATU1004: $.rules[0].effectiveFrom: must be a day")]
+    [InlineData(
+        """
+        { "rule": "digit-8/maxRate", "severity": "info" }
+        """,
+        "ATU1007: $.rules[0].severity: 'info' is not a severity of")]
+    [InlineData(
+        """
+        { "rule": "digit-8/maxRate", "effectiveFrom": "1.1.2027" }
+        """,
+        "ATU1004: $.rules[0].effectiveFrom: must be a day")]
     [InlineData(
         """{ "rule": "digit-8/maxRate", "severity": "warn", "effectiveFrom": "2027-01-01" }""",
         "ATU1004: $.rules[0].effectiveFrom: has no effect")]

@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Tests.Reports;
 /// <summary>The test results, against the published schema, and what each verdict becomes.</summary>
 public sealed class JUnitReportTests
 {
-    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"];
+    public static TheoryData<string> Runs =>
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"];
 
     [Theory]
     [MemberData(nameof(Runs))]

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Tests.Reports;
 public sealed class OutcomeTextTests
 {
     public static MatrixTheoryData<string, string> Worded => new(
-        ["markdown", "html", "junit", "sarif"], ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"]);
+        ["markdown", "html", "junit", "sarif"],
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"]);
 
     [Theory]
     [MemberData(nameof(Worded))]

@@ -14,7 +14,8 @@ public sealed class SarifReportTests
     private static readonly JsonSchema _schema =
         JsonSchema.FromFile(Path.Combine(AppContext.BaseDirectory, "Reports", "schemas", "sarif-2.1.0.json"));
 
-    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"];
+    public static TheoryData<string> Runs =>
+        ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained", "warned", "not-enforced"];
 
     [Theory]
     [MemberData(nameof(Runs))]
