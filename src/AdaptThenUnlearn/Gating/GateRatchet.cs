@@ -112,7 +112,7 @@ public static partial class Gate
                 CultureInfo.InvariantCulture,
                 $"{isNow.DistanceName} {distance:G4} of {isNow.Samples} images, and {was.FrechetDistance:G4} in "
                     + $"{Accepted(ratchet)}; the lower bound now is held against the upper bound then, "
-                    + Together(policy.Evaluation)));
+                    + $"{Together(policy.Evaluation)}"));
     }
 
     private static string? WhyOtherDistance(QualityReading isNow, QualityReading? was) =>
