@@ -51,7 +51,7 @@ public static class ClassifierCheckpoint
         string? architecture = null) =>
         Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor, architecture);
 
-    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?, Preprocessor?, string?)"/>
+    /// <summary>Loads a classifier.</summary>
     /// <param name="opened">As it was hashed.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
@@ -64,6 +64,10 @@ public static class ClassifierCheckpoint
     /// One of <see cref="TorchvisionClassifiers.Names"/> where the policy says so; then it needs classes and images too. Null
     /// otherwise.
     /// </param>
+    /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged or not the pinned one, or is not a classifier that this version knows.
+    /// </exception>
     public static LoadedClassifier Load(
         CheckpointFile opened,
         string? sha256,
@@ -92,8 +96,8 @@ public static class ClassifierCheckpoint
             throw new CheckpointException(
                 path,
                 "is not a classifier of this tool (its metadata has no kind=classifier)",
-                "make one with `atu train-classifier`; say in the policy which \"architecture\" of torchvision it is; or export your "
-                    + "own as TorchScript, with \"format\": \"torchscript\" (docs/features.md has examples)");
+                "make one with `atu train-classifier`; say in the policy which \"architecture\" of torchvision it is; or export "
+                    + "your own as TorchScript, with \"format\": \"torchscript\" (docs/features.md has examples)");
 
         try
         {

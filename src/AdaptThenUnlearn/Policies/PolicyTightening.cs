@@ -168,7 +168,8 @@ internal static partial class PolicyTightening
     {
         foreach (var its in basis)
         {
-            var index = policy.Index().Where(each => each.Item.Attack == its.Attack).Select(each => each.Index).FirstOrDefault(-1);
+            var index = policy.Index()
+                .Where(each => each.Item.Attack == its.Attack).Select(each => each.Index).FirstOrDefault(-1);
             if (index < 0)
             {
                 yield return Loosened(at, $"lacks the attack '{its.Attack}' of the base policy");

@@ -72,7 +72,8 @@ public sealed class PreprocessingChoiceTests
     [Fact]
     public void Read_ArchitectureWithPreprocessing_IsInThePolicy()
     {
-        var result = Changed((Auditor, Auditor + "\"architecture\": \"resnet18\", \"preprocessing\": { \"channels\": \"rgb\" }, "));
+        var result = Changed((
+            Auditor, Auditor + "\"architecture\": \"resnet18\", \"preprocessing\": { \"channels\": \"rgb\" }, "));
 
         Assert.Empty(result.Errors);
         Assert.Equal("resnet18", result.Policy!.Classifiers["auditor"].Architecture);

@@ -56,7 +56,10 @@ public sealed class TorchvisionClassifierTests : IDisposable
         using var network = Network();
         var file = Write(network, "");
 
-        Refused(() => Load(file, new ImagePreprocessing(Resize: 40)), "takes colours, and it would get 1×40×40", "\"channels\": \"rgb\"");
+        Refused(
+            () => Load(file, new ImagePreprocessing(Resize: 40)),
+            "takes colours, and it would get 1×40×40",
+            "\"channels\": \"rgb\"");
     }
 
     [Fact]

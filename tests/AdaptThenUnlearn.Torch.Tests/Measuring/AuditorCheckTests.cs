@@ -25,7 +25,7 @@ public sealed class AuditorCheckTests : IDisposable
         }
         """,
         "small.json",
-        new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"], []),
+        new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"], [], []),
         []).Policy!;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
