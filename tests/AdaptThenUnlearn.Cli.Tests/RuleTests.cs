@@ -16,7 +16,7 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         // Only the shares can fail, and without training they do not apply.
         File.WriteAllText(
             policy, File.ReadAllText(policy).Replace(
-                "\"maxFrechetIncrease\": 100", "\"maxFrechetDistance\": 1000000", StringComparison.Ordinal));
+                "\"maxFrechetIncrease\":100", "\"maxFrechetDistance\": 1000000", StringComparison.Ordinal));
 
         var (exitCode, output, errors) = Govern(policy);
 
@@ -130,7 +130,7 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         var loosened = Govern(policy);
         Assert.Equal(2, loosened.ExitCode);
         Assert.Contains(
-            $"{policy}(5,31): error ATU1150: $.undesiredFeatures[0].maxRate: must be at most 0.9, as in the base "
+            $"{policy}(5,33): error ATU1150: $.undesiredFeatures[0].maxRate: must be at most 0.9, as in the base "
                 + "policy, but is 0.95",
             loosened.Errors, StringComparison.Ordinal);
 
@@ -143,7 +143,7 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(File.ReadAllText(house.At("base.json")), Assert.Single(record.PolicySource.Bases!).Text);
         Assert.Equal(0, Atu.Run("verify", Out("child", "run.json")).ExitCode);
         Assert.Contains(
-            "\"maxFrechetIncrease\": 100", Atu.Run("policy", "check", policy, "--effective").Output, StringComparison.Ordinal);
+            "\"maxFrechetIncrease\":100", Atu.Run("policy", "check", policy, "--effective").Output, StringComparison.Ordinal);
         Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
 
         // The pin holds: another base is another policy, which somebody must look at.
