@@ -22,7 +22,8 @@ public sealed class KernelCheckTests
         var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding, groups) =>
         {
             var whole = groups == 1 && maps.shape[0] > 1 && maps.shape[1] > 16 ? maps.shape[1] / 16 * 16 : maps.shape[1];
-            return Convolve(maps.narrow(1, 0, whole), kernels.narrow(1, 0, Math.Min(whole, kernels.shape[1])), stride, padding, groups);
+            return Convolve(
+                maps.narrow(1, 0, whole), kernels.narrow(1, 0, Math.Min(whole, kernels.shape[1])), stride, padding, groups);
         });
 
         Assert.Equal("a 3×3 convolution of 17 to 24 channels, 2 images of 4×4 is wrong", fault);
