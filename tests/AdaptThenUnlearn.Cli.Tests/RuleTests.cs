@@ -16,11 +16,11 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
         // Only the shares can fail, and without training they do not apply.
         File.WriteAllText(
             policy, File.ReadAllText(policy).Replace(
-                "\"maxFrechetIncrease\":100", "\"maxFrechetDistance\": 1000000", StringComparison.Ordinal));
+                "\"maxFrechetIncrease\": 100", "\"maxFrechetDistance\": 1000000", StringComparison.Ordinal));
 
         var (exitCode, output, errors) = Govern(policy);
 
-        Assert.True(exitCode == 0, errors);
+        Assert.True(exitCode == 0, $"{exitCode}: {output}{errors}");
         var column = File.ReadAllLines(policy)[9].IndexOf("0.001", StringComparison.Ordinal) + 1;
         Assert.Contains($"{policy}(10,{column}): warning ATU3010: warned ban/maxRate: ", errors, StringComparison.Ordinal);
         Assert.Contains("; it only warns until it takes effect on 2999-01-01", errors, StringComparison.Ordinal);
