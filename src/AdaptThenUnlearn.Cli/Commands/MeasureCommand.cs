@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Training;
@@ -129,7 +130,7 @@ public sealed class MeasureCommand(Terminal terminal)
             read => terminal.Report(new StageProgress("measuring", read, batches.Count, Losses: null)), cancel);
         var origin = new ShardOrigin(
             shard.Part, shard.Parts, Environment.MachineName, context.Device.ToString(), get_num_threads(), _started,
-            TimeProvider.System.GetUtcNow());
+            TimeProvider.System.GetUtcNow(), ProcessEnvironment.Capture(context.Device).Torch);
         new MeasurementShard(origin, context.Fingerprint, context.Generator.Sha256, readings).Save(target);
         Terminal.WriteJson(new { file = target, part = shard.Part, parts = shard.Parts });
         Terminal.WriteResultLine(target);

@@ -24,39 +24,47 @@ internal static class KernelCheck
         new(Images: 2, Inputs: 1, Outputs: 6, Size: 12, Kernel: 5, Stride: 1, Padding: 0),
         new(Images: 2, Inputs: 64, Outputs: 32, Size: 6, Kernel: 3, Stride: 1, Padding: 1),
         new(Images: 5, Inputs: 33, Outputs: 10, Size: 1, Kernel: 1, Stride: 1, Padding: 0),
+
+        // Each channel by itself, as StyleGAN2's resampling does it.
+        new(Images: 2, Inputs: 64, Outputs: 64, Size: 9, Kernel: 4, Stride: 1, Padding: 0, Groups: 64),
+        new(Images: 3, Inputs: 24, Outputs: 24, Size: 6, Kernel: 4, Stride: 2, Padding: 1, Groups: 24),
     ];
 
     /// <summary>Computes every layer and its gradients, and the transposed layers.</summary>
     /// <param name="device">What computes.</param>
     /// <param name="convolve">
-    /// Convolves maps with kernels, by a stride and a padding of both sides in pixels; torch's own function when null.
+    /// Convolves maps with kernels, by a stride and a padding of both sides in pixels, and in groups of channels; torch's own
+    /// function when null.
     /// </param>
     /// <returns>The first layer that is wrong, in words; null where all are right.</returns>
-    public static string? FindFault(Device device, Func<Tensor, Tensor, long, long, Tensor>? convolve = null)
+    public static string? FindFault(Device device, Func<Tensor, Tensor, long, long, long, Tensor>? convolve = null)
     {
-        convolve ??= (maps, kernels, stride, padding) =>
-            nn.functional.conv2d(maps, kernels, strides: [stride, stride], padding: [padding, padding]);
+        convolve ??= (maps, kernels, stride, padding, groups) =>
+            nn.functional.conv2d(maps, kernels, strides: [stride, stride], padding: [padding, padding], groups: groups);
         return _layers.Select(layer => layer.FindFault(device, convolve)).FirstOrDefault(fault => fault is not null);
     }
 
     /// <summary>A convolution without bias; with 1×1 pixels, a linear layer too.</summary>
-    private sealed record Layer(int Images, int Inputs, int Outputs, int Size, int Kernel, int Stride, int Padding)
+    private sealed record Layer(
+        int Images, int Inputs, int Outputs, int Size, int Kernel, int Stride, int Padding, int Groups = 1)
     {
+        private int GroupInputs => Inputs / Groups;
+
         private int OutputSize => (Size + 2 * Padding - Kernel) / Stride + 1;
 
-        public string? FindFault(Device device, Func<Tensor, Tensor, long, long, Tensor> convolve)
+        public string? FindFault(Device device, Func<Tensor, Tensor, long, long, long, Tensor> convolve)
         {
             // Compute the layer and both gradients by torch.
             using var scope = NewDisposeScope();
             using var _ = enable_grad();
             var (inputs, weights, slopes) = (
                 Numbers(Images * Inputs * Size * Size, factor: 7, range: 5),
-                Numbers(Outputs * Inputs * Kernel * Kernel, factor: 11, range: 7),
+                Numbers(Outputs * GroupInputs * Kernel * Kernel, factor: 11, range: 7),
                 Numbers(Images * Outputs * OutputSize * OutputSize, factor: 13, range: 5));
             var maps = tensor(inputs).view(Images, Inputs, Size, Size).to(device).requires_grad_();
-            var kernels = tensor(weights).view(Outputs, Inputs, Kernel, Kernel).to(device).requires_grad_();
+            var kernels = tensor(weights).view(Outputs, GroupInputs, Kernel, Kernel).to(device).requires_grad_();
             var slope = tensor(slopes).view(Images, Outputs, OutputSize, OutputSize).to(device);
-            var output = convolve(maps, kernels, Stride, Padding);
+            var output = convolve(maps, kernels, Stride, Padding, Groups);
             (output * slope).sum().backward();
 
             // Compute the same by definition, and compare.
@@ -67,7 +75,8 @@ internal static class KernelCheck
                 kernels.detach(),
                 strides: [Stride, Stride],
                 padding: [Padding, Padding],
-                output_padding: [beyond, beyond]);
+                output_padding: [beyond, beyond],
+                groups: Groups);
             return Differs(output, sums) ? $"{this} is wrong"
                 : Differs(maps.grad!, onInputs) ? $"the gradient of {this} on its input is wrong"
                 : Differs(kernels.grad!, onWeights) ? $"the gradient of {this} on its weights is wrong"
@@ -78,7 +87,8 @@ internal static class KernelCheck
         }
 
         public override string ToString() =>
-            $"a {Kernel}×{Kernel} convolution of {Inputs} to {Outputs} channels, {Images} images of {Size}×{Size}";
+            $"a {Kernel}×{Kernel} convolution of {Inputs} to {Outputs} channels{(Groups == 1 ? "" : ", each by itself")}, "
+                + $"{Images} images of {Size}×{Size}";
 
         // The sums of the definition: Goodfellow, Bengio and Courville, Deep Learning, equation 9.7, and their derivatives.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]   // runs once: it would stay unoptimised
@@ -93,7 +103,7 @@ internal static class KernelCheck
                     at / (OutputSize * OutputSize) % Outputs,
                     at / OutputSize % OutputSize,
                     at % OutputSize);
-                for (var from = 0; from < Inputs; from++)
+                for (var from = 0; from < GroupInputs; from++)
                     for (var y = 0; y < Kernel; y++)
                         for (var x = 0; x < Kernel; x++)
                         {
@@ -101,8 +111,9 @@ internal static class KernelCheck
                             if (sourceRow < 0 || sourceRow >= Size || sourceColumn < 0 || sourceColumn >= Size)
                                 continue;
 
-                            var source = ((image * Inputs + from) * Size + sourceRow) * Size + sourceColumn;
-                            var weight = ((to * Inputs + from) * Kernel + y) * Kernel + x;
+                            var channel = to / (Outputs / Groups) * GroupInputs + from;
+                            var source = ((image * Inputs + channel) * Size + sourceRow) * Size + sourceColumn;
+                            var weight = ((to * GroupInputs + from) * Kernel + y) * Kernel + x;
                             output[at] += inputs[source] * weights[weight];
                             onInputs[source] += slopes[at] * weights[weight];
                             onWeights[weight] += slopes[at] * inputs[source];

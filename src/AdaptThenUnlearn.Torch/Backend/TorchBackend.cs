@@ -24,6 +24,7 @@ public static class TorchBackend
     private const string TorchSharp = "TorchSharp";
     private const string Wrapper = "LibTorchSharp";
     private static readonly Lock _gate = new();
+    private static readonly HashSet<int> _soundGpus = [];
     private static bool _loaded;
     private static volatile bool _isPostponed;
     private static string? _problem;
@@ -102,9 +103,31 @@ public static class TorchBackend
 
         KeepFloat32();
         var chosen = device($"cuda:{index}");
-        return KernelCheck.FindFault(chosen) is { } fault
-            ? throw new TorchBackendException($"device '{chosen}' computes wrongly: {fault}; nothing can be measured with it")
-            : chosen;
+        RequireSound(chosen);
+        return chosen;
+    }
+
+    /// <summary>
+    /// Loads libtorch, and checks that a device computes layers rightly. Each device is checked once in a process.
+    /// </summary>
+    /// <param name="device">Where networks are about to go.</param>
+    /// <exception cref="TorchBackendException">libtorch could not be loaded, or the device computes wrongly.</exception>
+    public static void RequireSound(Device device)
+    {
+        Load();
+        if (device.type != global::TorchSharp.DeviceType.CUDA)
+            return;
+
+        lock (_gate)
+        {
+            if (_soundGpus.Contains(device.index))
+                return;
+
+            if (KernelCheck.FindFault(device) is { } fault)
+                throw new TorchBackendException(
+                    $"device '{device}' computes wrongly: {fault}; nothing can be measured with it");
+            _soundGpus.Add(device.index);
+        }
     }
 
     // Only a module initialiser is certain to run before TorchSharp is used. It waits until TorchSharp's assembly is loaded: a

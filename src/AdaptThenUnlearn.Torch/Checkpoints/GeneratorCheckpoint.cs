@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
@@ -340,6 +341,7 @@ public static class GeneratorCheckpoint
         Device device,
         IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module
     {
+        TorchBackend.RequireSound(device);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         HashSet<string> used = [];

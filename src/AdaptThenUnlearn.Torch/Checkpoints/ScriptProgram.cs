@@ -64,6 +64,7 @@ internal sealed class ScriptProgram : IDisposable
     /// </exception>
     public static ScriptProgram Load(CheckpointFile file, string contract, Device device)
     {
+        TorchBackend.RequireSound(device);
         ScriptArchive.Read(file);   // refuses a damaged or misleading file before libtorch sees it
         ScriptArchive.RequireOwnOperators(file);
         var bytes = BytesOf(file);

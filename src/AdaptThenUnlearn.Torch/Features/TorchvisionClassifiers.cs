@@ -83,7 +83,7 @@ internal sealed class TorchvisionClassifier : FeatureClassifier
     private readonly nn.Module<Tensor, Tensor> network;
     private readonly Preprocessor? _preprocessor;
     private readonly nn.Module<Tensor, Tensor>[] _layers;   // all but the last
-    private readonly nn.Module<Tensor, Tensor> _last;
+    private readonly Func<Tensor, Tensor> _lastLayer;       // no module, or it would be registered a second time
 
     /// <param name="architecture">Its name.</param>
     /// <param name="network">Belongs to the classifier from here on.</param>
@@ -100,9 +100,10 @@ internal sealed class TorchvisionClassifier : FeatureClassifier
         this.network = network;
         _preprocessor = preprocessor;
         var layers = network.named_children().ToList();   // in the order in which they are called
-        _last = (nn.Module<Tensor, Tensor>)layers.Single(layer => layer.name == LastLayer).module;
+        var last = (nn.Module<Tensor, Tensor>)layers.Single(layer => layer.name == LastLayer).module;
+        _lastLayer = last.call;
         _layers = [.. layers.Where(layer => layer.name != LastLayer).Select(layer => (nn.Module<Tensor, Tensor>)layer.module)];
-        FeatureSize = (int)_last.get_parameter("weight")!.shape[1];
+        FeatureSize = (int)last.get_parameter("weight")!.shape[1];
         RegisterComponents();
     }
 
@@ -121,5 +122,5 @@ internal sealed class TorchvisionClassifier : FeatureClassifier
     }
 
     /// <inheritdoc/>
-    public override Tensor Logits(Tensor features) => _last.call(features);
+    public override Tensor Logits(Tensor features) => _lastLayer(features);
 }

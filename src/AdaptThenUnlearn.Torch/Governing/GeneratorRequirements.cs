@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
@@ -75,6 +76,12 @@ public static class GeneratorRequirements
                 "$.generator.discriminator",
                 "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an "
                     + "architecture that only its file knows; export it too");
+        if (original.Discriminator is null)
+        {
+            using var made = DiscriminatorWarmUp.CreateUntrained(
+                original.Generator, GeneratorArchitectures.Named(original.Architecture), options.Seed);
+            RequireParts(options, original.Generator, made);
+        }
     }
 
     /// <summary>

@@ -170,7 +170,7 @@ public sealed class UnlearningRun(
                orderby origin.Part
                select new MeasuredPart(
                    folder.Relative(shard.File!.Path), shard.File.Sha256, origin.Part, origin.Parts, origin.Machine,
-                   origin.Device, origin.Threads, origin.Started, origin.Finished),
+                   origin.Device, origin.Threads, origin.Started, origin.Finished, origin.Torch),
         ];
         var fingerprint = MeasurementShard.FingerprintOf(
             request.Tool, request.Source.EffectiveSha256, _policy,
@@ -207,8 +207,6 @@ public sealed class UnlearningRun(
         // Make a discriminator where the checkpoint has none.
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? MakeDiscriminator(original, method, journal, cancel) : null;
-        if (added is not null)
-            GeneratorRequirements.RequireParts(options, original.Generator, added);
 
         // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);

@@ -10,8 +10,10 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Threads">CPU threads of tensor operations.</param>
 /// <param name="Started">UTC.</param>
 /// <param name="Finished">UTC.</param>
+/// <param name="Torch">As of <see cref="Runs.RunEnvironment"/>; null in parts of older versions.</param>
 public sealed record ShardOrigin(
-    int Part, int Parts, string Machine, string Device, int Threads, DateTimeOffset Started, DateTimeOffset Finished)
+    int Part, int Parts, string Machine, string Device, int Threads, DateTimeOffset Started, DateTimeOffset Finished,
+    string? Torch = null)
 {
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"part {Part} of {Parts}");

@@ -106,6 +106,7 @@ internal sealed record ReportPage(
         Untrusted(part.Machine),
         Trusted(" ("),
         Untrusted(part.Device),
+        .. part.Torch is { } torch ? new[] { Trusted(", TorchSharp "), Untrusted(torch) } : [],
         Trusted(FormattableString.Invariant($", {part.Threads} threads, {(part.Finished - part.Started).TotalSeconds:F1} s)")),
     ];
 

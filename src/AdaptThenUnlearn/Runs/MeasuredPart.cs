@@ -15,9 +15,10 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Threads">CPU threads of tensor operations.</param>
 /// <param name="Started">UTC.</param>
 /// <param name="Finished">UTC.</param>
+/// <param name="Torch">As of <see cref="RunEnvironment"/>; null in parts of older versions.</param>
 public sealed record MeasuredPart(
     string Path, string Sha256, int Part, int Parts, string Machine, string Device, int Threads,
-    DateTimeOffset Started, DateTimeOffset Finished)
+    DateTimeOffset Started, DateTimeOffset Finished, string? Torch = null)
 {
     /// <summary>What a record's list of files calls it.</summary>
     [JsonIgnore]

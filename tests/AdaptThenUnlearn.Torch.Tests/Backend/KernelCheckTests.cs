@@ -19,10 +19,11 @@ public sealed class KernelCheckTests
     [Fact]
     public void FindFault_LastChannelsLeftOut_FindsIt()
     {
-        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding) =>
+        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding, groups) =>
         {
-            var whole = maps.shape[0] > 1 && maps.shape[1] > 16 ? maps.shape[1] / 16 * 16 : maps.shape[1];
-            return Convolve(maps.narrow(1, 0, whole), kernels.narrow(1, 0, whole), stride, padding);
+            var whole = groups == 1 && maps.shape[0] > 1 && maps.shape[1] > 16 ? maps.shape[1] / 16 * 16 : maps.shape[1];
+            return Convolve(
+                maps.narrow(1, 0, whole), kernels.narrow(1, 0, Math.Min(whole, kernels.shape[1])), stride, padding, groups);
         });
 
         Assert.Equal("a 3×3 convolution of 17 to 24 channels, 2 images of 4×4 is wrong", fault);
@@ -33,9 +34,9 @@ public sealed class KernelCheckTests
     [InlineData(0.5f)]
     public void FindFault_OneNumberWrong_FindsIt(float wrong)
     {
-        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding) =>
+        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding, groups) =>
         {
-            var output = Convolve(maps, kernels, stride, padding);
+            var output = Convolve(maps, kernels, stride, padding, groups);
             return output + wrong * ones_like(output).flatten().cumsum(0).eq(output.numel()).to(float32).view(output.shape);
         });
 
@@ -45,9 +46,9 @@ public sealed class KernelCheckTests
     [Fact]
     public void FindFault_WrongGradient_FindsIt()
     {
-        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding) =>
+        var fault = KernelCheck.FindFault(CPU, (maps, kernels, stride, padding, groups) =>
         {
-            var output = Convolve(maps, kernels, stride, padding);
+            var output = Convolve(maps, kernels, stride, padding, groups);
             return output.detach() + (output - output.detach()) * 1.1;
         });
 
@@ -65,6 +66,17 @@ public sealed class KernelCheckTests
         Assert.All(OneDnn.Functions, name => Assert.True(NativeLibrary.TryGetExport(library, name, out _), name));
     }
 
-    private static Tensor Convolve(Tensor maps, Tensor kernels, long stride, long padding) =>
-        nn.functional.conv2d(maps, kernels, strides: [stride, stride], padding: [padding, padding]);
+    // StyleGAN2's resampling: a fault in such layers alone.
+    [Fact]
+    public void FindFault_DepthwiseAlone_FindsIt()
+    {
+        var fault = KernelCheck.FindFault(
+            CPU, (maps, kernels, stride, padding, groups) =>
+                Convolve(maps, kernels, stride, padding, groups) * (groups == 1 ? 1 : 1.5));
+
+        Assert.Equal("a 4×4 convolution of 64 to 64 channels, each by itself, 2 images of 9×9 is wrong", fault);
+    }
+
+    private static Tensor Convolve(Tensor maps, Tensor kernels, long stride, long padding, long groups) =>
+        nn.functional.conv2d(maps, kernels, strides: [stride, stride], padding: [padding, padding], groups: groups);
 }

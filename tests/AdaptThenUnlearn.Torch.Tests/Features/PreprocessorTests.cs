@@ -1,6 +1,9 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Tests.Measuring;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
@@ -196,6 +199,26 @@ public sealed class PreprocessorTests : IDisposable
             [(upper - 0.25) / 0.5, (upper - 0.5) / 0.5, (upper - 0.75) / 0.5],
             logits.data<float>().Select(value => (double)value),
             (expected, actual) => Math.Abs(expected - actual) < 1e-5);
+    }
+
+    [Fact]
+    public void Load_PolicyWhosePreprocessingDoesNotFit_NamesItsPlace()
+    {
+        var policy = AuditorCheckTests.Policy with
+        {
+            Classifiers = new Dictionary<string, ClassifierChoice>
+            {
+                ["annotator"] = new(
+                    "c.pt", ["plain", "banned"], null, Format: "torchscript", Preprocessing: new ImagePreprocessing(Crop: 64)),
+            },
+        };
+        ScriptedProgram.Write(Path.Combine(_folder, "c.pt"), ScriptedProgram.Sixteen);
+
+        var refused = Assert.Throws<PolicyMismatchException>(() => PolicyClassifiers.Load(
+            policy, path => Path.Combine(_folder, path), path => CheckpointFile.Open(path), Small.Shape, CPU).Dispose());
+
+        Assert.Equal("$.classifiers.annotator.preprocessing", refused.JsonPath);
+        Assert.Contains("'crop' is 64, and the images are only 16 pixels wide", refused.Problem, StringComparison.Ordinal);
     }
 
     private static Tensor Prepare(Tensor images, ImagePreprocessing steps) =>
