@@ -18,7 +18,7 @@ internal static class Records
         ["safetensors"],
         [.. ReportFormats.All.Select(format => format.Name)],
         ["resnet18"],
-        ["same-latents", "latent-search", "truncation", "relearning"]);
+        ["same-latents", "latent-search", "truncation", "relearning", "inversion"]);
 
     public const string PolicyText = """
         {

@@ -252,7 +252,8 @@ public sealed class CycloneDxFormat : IAttestationFormat
         var numbers = new JsonArray();
         foreach (var (name, value) in new[]
         {
-            ("observed", finding.Observed), ("judged", finding.Judged), ("limit", (double?)finding.Limit),
+            ("observed", finding.Observed), ("judged", finding.Judged),
+            ("limit", FindingNumbers.HasLimit(finding) ? finding.Limit : null),
         })
             if (value is { } number)
                 numbers.Add(new JsonObject

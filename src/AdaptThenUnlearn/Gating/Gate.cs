@@ -57,6 +57,7 @@ public static partial class Gate
             .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
             .. MeasurementWarnings.Find(policy, after ?? before),
+            .. ratchet?.PolicySha256 is { } own && own != ratchet.Baseline.PolicySha256 ? [OtherPolicy] : Array.Empty<string>(),
             .. AttackRules.Judge(policy, before, after, advisory: true)
                 .Where(finding => finding.StopsRelease).Select(AttackRules.WarnOf),
         ];

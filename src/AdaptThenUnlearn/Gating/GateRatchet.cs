@@ -23,6 +23,9 @@ public static partial class Gate
         "no accepted run was given to compare with, and the policy asks for one (ratchet): give its record with "
             + "`atu govern --ratchet`";
 
+    private const string OtherPolicy =
+        "The accepted run was judged by another version of this policy: its limits, or how it measures, may have been others.";
+
     private static IEnumerable<Finding> RatchetRules(UnlearningPolicy policy, Measurement measured, Ratchet? ratchet)
     {
         foreach (var feature in policy.UndesiredFeatures)
@@ -47,7 +50,7 @@ public static partial class Gate
             return unknown.NotMeasured(meaningless);
         if (FindReading(feature, measured, evaluation) is not { Looks: [.., var isNow] })
             return unknown.NotMeasured(WhyOtherRange(evaluation, measured) ?? NotCounted);
-        if (WhyOtherCounts(feature, measured, ratchet, out var was) is { } reason)
+        if (WhyOtherCounts(evaluation, feature, measured, ratchet, out var was) is { } reason)
             return unknown.NotMeasured(NotComparable(reason));
 
         var confidence = OfEachEnd(evaluation.Confidence);
@@ -64,7 +67,8 @@ public static partial class Gate
     }
 
     // Null where the baseline counted the same thing; then its last look is what decided.
-    private static string? WhyOtherCounts(UndesiredFeature feature, Measurement measured, Ratchet ratchet, out Look? was)
+    private static string? WhyOtherCounts(
+        EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured, Ratchet ratchet, out Look? was)
     {
         var before = ratchet.Baseline.Measured.Features.Where(reading => reading.Feature == feature.Name).ToList();
         was = before is [{ Looks: [.., var last] }] ? last : null;
@@ -73,8 +77,13 @@ public static partial class Gate
             : before[0].Class != feature.Class ? "it counted another class"
             : auditor?.Sha256 is null || !ratchet.Baseline.Auditors.Contains(auditor)
                 ? "its auditor, or its threshold, is another"
-            : WhyOtherImages(measured, ratchet.Baseline.Measured);
+            : WhyFewer(was.Samples, evaluation) ?? WhyOtherImages(measured, ratchet.Baseline.Measured);
     }
+
+    // Of few images every bound is wide, so that nothing could be worse.
+    private static string? WhyFewer(long samples, EvaluationOptions evaluation) => samples < evaluation.Samples
+        ? Invariant($"it counted {samples} images, fewer than the {evaluation.Samples} of this policy's first look")
+        : null;
 
     private static string? WhyOtherImages(Measurement measured, Measurement baseline) =>
         baseline.Range != measured.Range ? "its images had another range of values"
@@ -94,7 +103,7 @@ public static partial class Gate
             return unknown.NotMeasured(isNow.NotMeasured ?? "the Fréchet distance is not a number");
         if (isNow.UsableGroups is not { } groups)
             return unknown.NotMeasured(NoBound);
-        if ((WhyOtherDistance(isNow, ratchet.Baseline.Measured.Quality)
+        if ((WhyOtherDistance(policy, isNow, ratchet.Baseline)
             ?? WhyOtherImages(measured, ratchet.Baseline.Measured)) is { } reason)
             return unknown.NotMeasured(NotComparable(reason));
 
@@ -115,10 +124,12 @@ public static partial class Gate
                     + $"{Together(policy.Evaluation)}"));
     }
 
-    private static string? WhyOtherDistance(QualityReading isNow, QualityReading? was) =>
-        was is not { FrechetDistance: { } distance } || !(double.IsFinite(distance) && distance >= 0) || was.UsableGroups is null
+    private static string? WhyOtherDistance(UnlearningPolicy policy, QualityReading isNow, Baseline baseline) =>
+        baseline.Measured.Quality is not { FrechetDistance: { } distance } was
+            || !(double.IsFinite(distance) && distance >= 0) || was.UsableGroups is null
             ? "it has no Fréchet distance with an error"
-        : (was.DistanceName, was.ExtractorSha256) != (isNow.DistanceName, isNow.ExtractorSha256) ? "its extractor is another"
+        : (was.DistanceName, was.ExtractorSha256) != (isNow.DistanceName, isNow.ExtractorSha256)
+            || (baseline.ExtractorSha256 ?? was.ExtractorSha256) != isNow.ExtractorAsUsed(policy) ? "its extractor is another"
         : (was.ReferenceSha256, was.ReferenceSamples) != (isNow.ReferenceSha256, isNow.ReferenceSamples)
             ? "its reference is another"
         : !was.Excluded.SequenceEqual(isNow.Excluded) ? "it left out other classes"
@@ -145,7 +156,7 @@ public static partial class Gate
             var reason = ratchet.ShareCounterSha256 is null || ratchet.ShareCounterSha256 != baseline.ShareCounterSha256
                     ? "its classes were counted by another classifier"
                 : was is null || !Possible(was) || was.Samples < 1 ? "it did not count this class"
-                : WhyOtherImages(measured, baseline.Measured);
+                : WhyFewer(was.Samples, policy.Evaluation) ?? WhyOtherImages(measured, baseline.Measured);
             if (!UsesPolicyLatents(policy.Evaluation, measured) || share.Samples != policy.Evaluation.Samples || !Possible(share))
                 yield return unknown.NotMeasured(NotCounted);
             else if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
@@ -167,7 +178,9 @@ public static partial class Gate
     }
 
     private static string NotComparable(string reason) =>
-        $"the accepted run cannot be compared with this one: {reason}; accept a new run as the baseline, or measure as it did";
+        $"the accepted run cannot be compared with this one: {reason}; measure as it did, or accept a run as the new "
+            + "baseline that is not compared (without --ratchet), or in which these rules only warn (`rules`); "
+            + "a waiver does not help";
 
     private static string Accepted(Ratchet ratchet) =>
         $"the accepted run of {ratchet.Baseline.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}";

@@ -10,11 +10,26 @@ namespace AdaptThenUnlearn.Policies;
 public static class CanonicalJson
 {
     /// <summary>The text.</summary>
-    public static string Serialize(UnlearningPolicy policy)
+    public static string Serialize(UnlearningPolicy policy) => Write(policy);
+
+    /// <summary>
+    /// Digest of a classifier as it is used: of its file, and of what the policy says of its outputs and its input. Where the
+    /// policy says nothing, it is that of the file.
+    /// </summary>
+    /// <param name="classifier">Its path, pin and format do not count: they only find the file and read it.</param>
+    /// <param name="fileSha256">Digest of its file.</param>
+    internal static string DigestAsUsed(ClassifierChoice classifier, string fileSha256)
+    {
+        var used = new ClassifierChoice(
+            "", classifier.Classes, null, classifier.Outputs, null, classifier.Preprocessing, classifier.Architecture);
+        return used == new ClassifierChoice("", null, null) ? fileSha256 : Sha256Digest.Compute($"{fileSha256}\n{Write(used)}");
+    }
+
+    private static string Write<T>(T value)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new() { Encoder = PolicyJson.Options.Encoder }))
-            WriteSorted(JsonSerializer.SerializeToElement(policy, PolicyJson.Options), writer);
+            WriteSorted(JsonSerializer.SerializeToElement(value, PolicyJson.Options), writer);
 
         return Encoding.UTF8.GetString(stream.ToArray());
     }

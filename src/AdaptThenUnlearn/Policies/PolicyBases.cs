@@ -52,8 +52,10 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         var folder = Path.GetDirectoryName(file) ?? "";
         var path = Path.Combine(
             folder, Path.DirectorySeparatorChar == '\\' ? relative : ClassifierChoice.NormalizeSlashes(relative));
-        var full = Path.GetFullPath(path);
-        if (chain.Any(other => other.Length > 0 && Path.GetFullPath(other) == full))
+
+        // As text: the folder of a record's policy is not known, and the full path of many ".." ends at the root.
+        var normal = ClassifierChoice.NormalizePath(path);
+        if (chain.Any(other => other.Length > 0 && ClassifierChoice.NormalizePath(other) == normal))
             return Refuse(named.At, at["policy"], $"is a circle: {string.Join(" builds on ", chain.Append(path))}");
         if (chain.Count > MaxDepth)
             return Refuse(
@@ -86,13 +88,13 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         }
 
         var (whole, itsBase) = Extend(its, path, [.. chain, path]);
-        if (_errors.Count > 0 || Check(Complemented(whole, written), itsBase) is not { } ownCoordinates)
+        if (_errors.Count > 0 || Check(Complemented(whole, written, "sha256"), itsBase) is not { } ownCoordinates)
             return (written, null);
 
         // Its paths are relative to its own folder.
         var moved = PolicyInheritance.MovePaths(whole, Path.GetDirectoryName(relative.Replace('\\', '/')) ?? "");
         var completion = new PolicyCompletion(vocabulary);
-        var complete = completion.Complete(Complemented(moved, written));
+        var complete = completion.Complete(Complemented(moved, written, "sha256", "discriminator"));
         return (
             PolicyInheritance.Merge(written, moved),
             completion.Errors.Count == 0 ? PolicyReader.Deserialise(complete) : ownCoordinates);
@@ -114,16 +116,22 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
     }
 
     // A base need not have a name or a generator: those of the policy that builds on it stand in, and that it has none is said of
-    // that one.
-    private static ObjectNode Complemented(ObjectNode policy, ObjectNode by) => policy with
+    // that one. What the base does not say of a generator it does not demand.
+    private static ObjectNode Complemented(ObjectNode policy, ObjectNode by, params string[] free) => policy with
     {
         Properties =
         [
             .. policy.Properties.Where(property => property.Name != Property),
             .. _complements.Where(needed => policy.Find(needed.Name) is null)
-                .Select(needed => by.Find(needed.Name) ?? new PolicyProperty(needed.Name, policy.At, needed.Value)),
+                .Select(needed => by.Find(needed.Name) is { } found
+                    ? found with { Value = Without(found.Value, free) }
+                    : new PolicyProperty(needed.Name, policy.At, needed.Value)),
         ],
     };
+
+    private static PolicyNode Without(PolicyNode value, string[] names) => value is ObjectNode section
+        ? section with { Properties = [.. section.Properties.Where(property => !names.Contains(property.Name))] }
+        : value;
 
     private (ObjectNode Merged, UnlearningPolicy? Base) Refuse(Position at, JsonPath path, string problem)
     {

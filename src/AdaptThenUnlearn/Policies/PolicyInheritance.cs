@@ -4,8 +4,8 @@ namespace AdaptThenUnlearn.Policies;
 
 /// <summary>What a policy inherits from the one that it builds on: everything that it does not set itself.</summary>
 /// <remarks>
-/// Sections are merged property by property, classifiers by name, undesired features by <c>name</c>, rules by <c>rule</c> and
-/// audits by <c>attack</c>.
+/// Sections are merged property by property, classifiers by name, undesired features by <c>name</c> and audits by <c>attack</c>.
+/// An entry of <c>rules</c> is taken whole, by <c>rule</c>: what it leaves out has a meaning of its own.
 /// Own entries of such a list come first, so their positions are those in the policy's own text. Any other list, and the
 /// generator, is taken whole. A name is never inherited: it is the key of the output folder.
 /// </remarks>
@@ -13,6 +13,7 @@ internal static class PolicyInheritance
 {
     private static readonly string[] _own = ["extends", "name", PolicySchema.Reference];
     private static readonly string[] _whole = ["generator"];
+    private static readonly string[] _wholeEntries = ["rules"];
 
     // Lists whose entries are found by a property.
     private static readonly Dictionary<string, string> _keys =
@@ -37,7 +38,8 @@ internal static class PolicyInheritance
     private static PolicyNode MergeValue(string name, PolicyNode own, PolicyNode other) => (own, other) switch
     {
         (ObjectNode section, ObjectNode inherited) => MergeObject(section, inherited),
-        (ListNode list, ListNode inherited) when _keys.TryGetValue(name, out var key) => MergeList(list, inherited, key),
+        (ListNode list, ListNode inherited) when _keys.TryGetValue(name, out var key) =>
+            MergeList(list, inherited, key, _wholeEntries.Contains(name)),
         _ => own,
     };
 
@@ -54,14 +56,14 @@ internal static class PolicyInheritance
         ],
     };
 
-    private static ListNode MergeList(ListNode own, ListNode inherited, string key)
+    private static ListNode MergeList(ListNode own, ListNode inherited, string key, bool areWhole)
     {
         var names = own.Items.Select(item => KeyOf(item, key)).OfType<string>().ToHashSet();
         return own with
         {
             Items =
             [
-                .. own.Items.Select(item => item is ObjectNode entry && KeyOf(entry, key) is { } name
+                .. own.Items.Select(item => !areWhole && item is ObjectNode entry && KeyOf(entry, key) is { } name
                     && inherited.Items.FirstOrDefault(other => KeyOf(other, key) == name) is ObjectNode other
                         ? MergeObject(entry, other)
                         : item),

@@ -23,7 +23,8 @@ internal static partial class PolicyTightening
     [
         .. Features(basis, policy),
         .. Quality(basis, policy),
-        .. Evaluation(basis.Evaluation, policy.Evaluation, JsonPath.Root["evaluation"]),
+        .. Evaluation(basis, policy, JsonPath.Root["evaluation"]),
+        .. Discriminator(basis, policy),
         .. Pins(basis, policy),
         .. Waivers(basis, policy),
         .. Rules(basis, policy),
@@ -49,15 +50,43 @@ internal static partial class PolicyTightening
             foreach (var finding in AtMost(at["maxRate"], its.MaxRate, own.MaxRate)
                 .Concat(AtLeast(at["minUnlearned"], its.MinUnlearned, own.MinUnlearned)))
                 yield return finding;
+
+            // A feature that the original emits within its maxRate has nothing to unlearn.
+            if (its is { MaxRate: null, MinUnlearned: not null } && own.MaxRate is not null)
+                yield return Loosened(
+                    at["maxRate"],
+                    "is added, and in the base policy 'minUnlearned' holds without it: of a feature that the original emits "
+                        + "within its maxRate nothing must be unlearned");
         }
 
-        // A class that is undesired is not one that must be kept.
-        if (basis.Quality?.MinShareKept is not null && policy.Quality is { } quality)
-            foreach (var taken in quality.UndesiredClasses(policy).Except(basis.Quality.UndesiredClasses(basis)))
+        // Images that show an undesired feature are not compared, and its class is not one that must be kept. The classifier
+        // that counts the classes may be that of the first feature.
+        if (basis.Quality is not { } quality
+            || (quality.MaxFrechetDistance ?? quality.MaxFrechetIncrease ?? quality.MinShareKept) is null)
+            yield break;
+        foreach (var (index, feature) in policy.UndesiredFeatures.Index())
+            if (IndexOf(basis, feature.Name) < 0)
                 yield return Loosened(
-                    JsonPath.Root["undesiredFeatures"],
-                    $"makes the class '{taken}' undesired, and by the base policy it must be kept (quality.minShareKept)");
+                    JsonPath.Root["undesiredFeatures"][index],
+                    $"adds the feature '{feature.Name}', and images that show it would count neither in the distances nor in the "
+                        + "shares that the base policy limits (quality); judge it by a policy of its own");
+        if (quality.MinShareKept is not null && quality.CountingClassifier(basis) is var counts
+            && policy.Quality?.CountingClassifier(policy) is { } counter && counter != counts)
+            yield return Loosened(
+                JsonPath.Root["undesiredFeatures"],
+                $"makes '{counter}' count the classes that must be kept, and in the base policy it is '{counts}' "
+                    + "(quality.minShareKept): it is the classifier of the first feature; list the features in the order of the base policy");
     }
+
+    // The attack that trains is only as strong as what it trains against.
+    private static IEnumerable<PolicyFinding> Discriminator(UnlearningPolicy basis, UnlearningPolicy policy) =>
+        basis.Generator.Discriminator is { } its
+            && (basis.Audits ?? []).Any(audit => audit.Attack == AttackLimit.NeedsDiscriminator && !audit.IsAdvisory)
+            && NormalizedOrNull(policy.Generator.Discriminator) != NormalizedOrNull(its)
+            ? [Loosened(
+                JsonPath.Root["generator"]["discriminator"],
+                $"must be '{its}', as in the base policy, whose audit '{AttackLimit.NeedsDiscriminator}' trains against it")]
+            : [];
 
     private static IEnumerable<PolicyFinding> Quality(UnlearningPolicy basis, UnlearningPolicy policy)
     {
@@ -76,12 +105,16 @@ internal static partial class PolicyTightening
         };
     }
 
-    private static IEnumerable<PolicyFinding> Evaluation(EvaluationOptions its, EvaluationOptions own, JsonPath at) =>
+    private static IEnumerable<PolicyFinding> Evaluation(UnlearningPolicy basis, UnlearningPolicy policy, JsonPath at) =>
+        Evaluation(basis.Evaluation, policy.Evaluation, at, basis.Ratchet is true ? Same : AtLeast);
+
+    private static IEnumerable<PolicyFinding> Evaluation(
+        EvaluationOptions its, EvaluationOptions own, JsonPath at,
+        Func<JsonPath, double?, double?, IEnumerable<PolicyFinding>> demand) =>
     [
-        .. AtLeast(at["samples"], its.Samples, own.Samples),
-        .. AtLeast(at["maxSamples"], its.MaxSamples, own.MaxSamples),
-        .. AtLeast(at["confidence"], its.Confidence, own.Confidence),
-        .. AtLeast(at["truncation"], its.Truncation, own.Truncation),
+        .. demand(at["samples"], its.Samples, own.Samples),
+        .. demand(at["maxSamples"], its.MaxSamples, own.MaxSamples),
+        .. demand(at["confidence"], its.Confidence, own.Confidence),
         .. its.AuditorErrors == own.AuditorErrors || IsStricter(own.AuditorErrors, its.AuditorErrors)
             ? []
             : new[]
@@ -246,7 +279,10 @@ internal static partial class PolicyTightening
             Sha256 = null,
         }),
         UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
-            feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],
+            feature => feature with
+            {
+                MaxRate = null, MinUnlearned = null, Negatives = NormalizedOrNull(feature.Negatives),
+            })],
         Quality = policy.Quality is { } quality
             ? quality with
             {
@@ -261,8 +297,7 @@ internal static partial class PolicyTightening
             : null,
         Evaluation = policy.Evaluation with
         {
-            Samples = 0, MaxSamples = 0, Confidence = 0, Truncation = 0, AuditorErrors = null,
-            Range = policy.Evaluation.RangeOrDefault,
+            Samples = 0, MaxSamples = 0, Confidence = 0, AuditorErrors = null, Range = policy.Evaluation.RangeOrDefault,
         },
         Unlearning = UnlearningPresets.Get(UnlearningPresets.DefaultName),
         Waivers = [],
@@ -284,6 +319,14 @@ internal static partial class PolicyTightening
 
     private static IEnumerable<PolicyFinding> AtLeast(JsonPath at, double? its, double? own) =>
         its is not { } least || own >= least ? [] : [Limit(at, "least", least, own)];
+
+    // A higher confidence or another number of looks widens the error by which a generator may be worse than the accepted one.
+    private static IEnumerable<PolicyFinding> Same(JsonPath at, double? its, double? own) =>
+        its.Equals(own)
+            ? []
+            : [Loosened(at, string.Create(
+                CultureInfo.InvariantCulture,
+                $"must be {its}, as in the base policy, whose ratchet is decided by it, but is {own}"))];
 
     private static PolicyFinding Limit(JsonPath at, string direction, double its, double? own) => Loosened(
         at,

@@ -30,7 +30,7 @@ public static class Comparability
             RuleLimit.MinShareKept or RuleLimit.NoWorseShare => OfShares(earlier, current),
             RuleLimit.MaxSuccess => OfAttack(was, isNow, rule)
                 ?? OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
-            _ => OfQuality(was.Quality, isNow.Quality),
+            _ => OfQuality(earlier, current, was.Quality, isNow.Quality),
         };
     }
 
@@ -51,9 +51,10 @@ public static class Comparability
     private static string? OfShares(RunRecord earlier, RunRecord current) =>
         CountingClassifier(earlier) == CountingClassifier(current) ? null : "another classifier";
 
-    private static string? OfQuality(QualityReading? was, QualityReading? isNow) =>
+    private static string? OfQuality(RunRecord earlier, RunRecord current, QualityReading? was, QualityReading? isNow) =>
         was is null || isNow is null ? "not measured"
-        : was.DistanceName != isNow.DistanceName || was.ExtractorSha256 != isNow.ExtractorSha256 ? "another extractor"
+        : was.DistanceName != isNow.DistanceName
+            || was.ExtractorAsUsed(earlier.Policy) != isNow.ExtractorAsUsed(current.Policy) ? "another extractor"
         : was.ReferenceSha256 != isNow.ReferenceSha256 || was.ReferenceSamples != isNow.ReferenceSamples ? "another reference"
         : !was.Excluded.SequenceEqual(isNow.Excluded) ? "other classes excluded"
         : was.Samples != isNow.Samples ? FormattableString.Invariant($"{was.Samples} images, not {isNow.Samples}")
@@ -65,7 +66,7 @@ public static class Comparability
     private static string? CountingClassifier(RunRecord record) =>
         record.Policy.Quality?.CountingClassifier(record.Policy) is { } name ? ClassifierOf(record, name) : null;
 
-    // By what the file is, not by what the policy calls it; by its name where the record does not say.
+    // By what the file is and how it is used, not by what the policy calls it; by its name where the record does not say.
     private static string ClassifierOf(RunRecord record, string name) =>
-        record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(name))?.Sha256 ?? $"name {name}";
+        AcceptedRun.DigestOf(name, record.Policy, record.Inputs) ?? $"name {name}";
 }

@@ -49,7 +49,7 @@ internal static class RuleSections
             ? null
             : new(
                 ReportTopic.Warned, "Not met, and only a warning", table,
-                [Trusted("From the day on which it takes effect, such a rule fails.")]);
+                [Trusted("Such a rule fails from the day on which it takes effect; one of severity warn never does.")]);
     }
 
     /// <summary>Every rule; those that differ only in their class in one row, and in full below it.</summary>

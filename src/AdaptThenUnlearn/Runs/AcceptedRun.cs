@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -15,19 +16,32 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     /// <param name="path">A <c>run.json</c>.</param>
     /// <param name="vocabulary">What policies may name.</param>
     /// <exception cref="RunRecordException">
-    /// The record cannot be read, its verdict does not follow from its readings, or its generator was not released.
+    /// The record cannot be read, its verdict does not follow from its readings, its generator was not released, nothing was
+    /// enforced in it, or it was finished in the future.
     /// </exception>
     public static AcceptedRun Read(string path, PolicyVocabulary vocabulary)
     {
         var (record, sha256) = ReadRecord(path);
+        if (record.Times.Finished > TimeProvider.System.GetUtcNow())
+            throw new RunRecordException(
+                $"{path}: cannot be the baseline, because by this clock it was finished in the future: "
+                    + record.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture));
+        return WhyNoBaseline(record, vocabulary) is { } reason
+            ? throw new RunRecordException($"{path}: cannot be the baseline, because {reason}")
+            : new AcceptedRun(System.IO.Path.GetFullPath(path), record.Policy.Name, CreateBaseline(record, sha256));
+    }
+
+    // A record may come from anyone: nothing of it is used before its policy and its readings were checked.
+    private static string? WhyNoBaseline(RunRecord record, PolicyVocabulary vocabulary)
+    {
         var judgedThen = DateOnly.FromDateTime(record.Times.Finished.UtcDateTime);
-        if (Verification.VerifyReadings(record, vocabulary, judgedThen) is { Problems: [var problem, ..] })
-            throw new RunRecordException($"{path}: cannot be the baseline, because its record does not stand: {problem}");
-        return record.Verdict.Outcome.IsPass()
-            ? new AcceptedRun(System.IO.Path.GetFullPath(path), record.Policy.Name, CreateBaseline(record, sha256))
-            : throw new RunRecordException(
-                $"{path}: cannot be the baseline, because its generator may not be released; give the record of the last run "
-                    + "that was accepted");
+        return Verification.VerifyReadings(record, vocabulary, judgedThen) is { Problems: [var problem, ..] }
+                ? $"its record does not stand: {problem}"
+            : !record.Verdict.Outcome.IsPass()
+                ? "its generator may not be released; give the record of the last run that was accepted"
+            : record.Verdict.Outcome is Outcome.NotEnforced
+                ? "nothing was enforced in it, so any generator would have passed; give the record of a run that enforced a rule"
+            : null;
     }
 
     /// <summary>What a generator is compared with; null without a baseline.</summary>
@@ -37,13 +51,15 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     public static Ratchet? CreateRatchet(Baseline? baseline, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
         baseline is null ? null : new Ratchet(
             baseline,
-            FeatureAuditor.ListAll(policy, name => DigestOf(name, inputs)),
-            CounterOf(policy) is { } counter ? DigestOf(counter, inputs) : null);
+            FeatureAuditor.ListAll(policy, name => DigestOf(name, policy, inputs)),
+            CounterOf(policy) is { } counter ? DigestOf(counter, policy, inputs) : null,
+            CanonicalJson.Digest(policy));
 
     /// <summary>What does not fit between a record and the accepted run that it was compared with.</summary>
     /// <param name="record">As read.</param>
     /// <param name="folder">The run's folder, to read a file that is there again; null to look at no file.</param>
-    internal static IEnumerable<string> FindProblems(RunRecord record, string? folder)
+    /// <param name="vocabulary">What policies may name.</param>
+    internal static IEnumerable<string> FindProblems(RunRecord record, string? folder, PolicyVocabulary vocabulary)
     {
         var inputs = record.Inputs.Where(input => input.Role == InputRoles.Baseline).ToList();
         if (record.Baseline is not { } baseline)
@@ -55,21 +71,23 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
 
         if (inputs is not [var input] || input.Sha256 != baseline.Sha256)
             yield return "the baseline is not one recorded input";
-        else if (folder is not null && FindDifference(System.IO.Path.Combine(folder, input.Path), baseline) is { } difference)
+        else if (folder is not null && FindDifference(
+            System.IO.Path.Combine(folder, input.Path), record, baseline, vocabulary) is { } difference)
             yield return $"the baseline {difference}";
         if (baseline.Finished > record.Times.Finished)
             yield return "the baseline is younger than the run";
     }
 
     // A file that is missing or has another digest is found by the check of files.
-    private static string? FindDifference(string path, Baseline baseline)
+    private static string? FindDifference(string path, RunRecord run, Baseline baseline, PolicyVocabulary vocabulary)
     {
         if (Sha256Digest.FindAt(path) != baseline.Sha256)
             return null;
         try
         {
             var (record, sha256) = ReadRecord(path);
-            return !record.Verdict.Outcome.IsPass() ? "is a run that was not accepted"
+            return WhyNoBaseline(record, vocabulary) is { } reason ? $"cannot be one, because {reason}"
+                : record.Policy.Name != run.Policy.Name ? $"is a run of another policy ('{record.Policy.Name}')"
                 : ToJson(CreateBaseline(record, sha256)) != ToJson(baseline) ? "has other readings than its file"
                 : null;
         }
@@ -104,16 +122,24 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
             record.Times.Finished,
             record.After ?? record.Before,
             record.Policy.Evaluation.Looks().Count,
-            FeatureAuditor.ListAll(record.Policy, name => DigestOf(name, record.Inputs)),
+            FeatureAuditor.ListAll(record.Policy, name => DigestOf(name, record.Policy, record.Inputs)),
             counter,
-            counter is null ? null : DigestOf(counter, record.Inputs));
+            counter is null ? null : DigestOf(counter, record.Policy, record.Inputs),
+            (record.After ?? record.Before).Quality is { } quality
+                && quality.ExtractorAsUsed(record.Policy) is var extractor && extractor != quality.ExtractorSha256
+                    ? extractor
+                    : null);
     }
 
     private static string? CounterOf(UnlearningPolicy policy) => policy.Quality?.CountingClassifier(policy);
 
-    private static string? DigestOf(string classifier, IReadOnlyList<InputFile> inputs) =>
+    /// <summary>Digest of a classifier as it is used; null where its file is not among the inputs.</summary>
+    /// <param name="classifier">Its name.</param>
+    /// <param name="policy">Says how it is used.</param>
+    /// <param name="inputs">As recorded.</param>
+    internal static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
         inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(classifier))?.Sha256 is { Length: > 0 } known
-            ? known
+            ? policy.Classifiers.GetValueOrDefault(classifier) is { } used ? CanonicalJson.DigestAsUsed(used, known) : known
             : null;
 
     private static string ToJson(Baseline baseline) => JsonSerializer.Serialize(baseline, RunRecordFile.Json);

@@ -61,7 +61,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             Problems =
             [
                 .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder))
-                    .Union(AcceptedRun.FindProblems(record, folder)),
+                    .Union(AcceptedRun.FindProblems(record, folder, vocabulary)),
                 .. files.Select(file => file.Problem).OfType<string>(),
             ],
         };
@@ -95,7 +95,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
-        problems.AddRange(AcceptedRun.FindProblems(record, folder: null));
+        problems.AddRange(AcceptedRun.FindProblems(record, folder: null, vocabulary));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));

@@ -146,6 +146,10 @@ public sealed class RatchetTests
     [InlineData("counter", Share, "its classes were counted by another classifier")]
     [InlineData("kept class", Share, "it did not count this class")]
     [InlineData("truncation", Share, "its latents had another truncation")]
+    [InlineData("few images", Rate, "it counted 4999 images, fewer than the 10000 of this policy's first look")]
+    [InlineData("few images", Share, "it counted 4999 images, fewer than the 10000 of this policy's first look")]
+    [InlineData("extractor's use", Distance, "its extractor is another")]
+    [InlineData("extractor's use", Distance, "a waiver does not help")]
     public void Judge_BaselineOfAnotherMeasure_IsNotMeasuredAndHasFailed(string what, string rule, string reason)
     {
         var (was, quality, reading) = (Records.After, Records.After.Quality!, Records.After.Features[0]);
@@ -160,6 +164,11 @@ public sealed class RatchetTests
             "samples" => was with { Quality = quality with { Samples = 4000, Groups = null }, },
             "distance" => was with { Quality = null },
             "kept class" => was with { Shares = [] },
+            "few images" => was with
+            {
+                Features = [reading with { Looks = [new Look(4999, 10)] }],
+                Shares = [.. was.Shares.Select(share => share with { Hits = 500, Samples = 4999 })],
+            },
             _ => was,
         });
         if (what == "samples")   // groups of as many images
@@ -186,6 +195,10 @@ public sealed class RatchetTests
                 Auditors = [new FeatureAuditor("digit-8", null)],
                 Baseline = ratchet.Baseline with { Auditors = [new FeatureAuditor("digit-8", null)] },
             },
+            "extractor's use" => ratchet with
+            {
+                Baseline = ratchet.Baseline with { ExtractorSha256 = new string('f', 64) },
+            },
             "counter" => ratchet with { ShareCounterSha256 = new string('f', 64) },
             _ => ratchet,
         };
@@ -211,6 +224,20 @@ public sealed class RatchetTests
         Assert.Equal(Outcome.PassedWithWarnings, Of(lax with { Rules = [new RuleEnforcement(Rate, RuleEnforcement.Warn)] }));
 
         Outcome Of(UnlearningPolicy policy) => Gate.Judge(policy, Records.Before, now, Records.Today, ratchet).Outcome;
+    }
+
+    [Theory]
+    [InlineData('8', 0)]
+    [InlineData('7', 1)]
+    public void Judge_BaselineOfAnotherPolicyText_IsSaidBesideTheVerdict(char digit, int warnings)
+    {
+        var ratchet = RatchetTo(Records.After) with { PolicySha256 = new string(digit, 64) };
+        var verdict = Gate.Judge(Records.Policy, Records.Before, Records.After, Records.Today, ratchet);
+
+        Assert.Equal(Outcome.Passed, verdict.Outcome);
+        Assert.Equal(
+            warnings,
+            verdict.Warnings.Count(warning => warning.Contains("another version of this policy", StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -64,10 +64,7 @@ public sealed class PolicyExtendsTests
     [Theory]
     [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "maxRate": 0.005, "minUnlearned": 0.95 }] """)]
     [InlineData(
-        """
-        "undesiredFeatures": [{ "name": "digit-7", "annotator": "annotator", "auditor": "other", "class": "1", "maxRate": 0.5 }], "classifiers": { "other": { "checkpoint": "o.safetensors" } }
-        """)]
-    [InlineData(""" "evaluation": { "samples": 6000, "maxSamples": 50000, "confidence": 0.99, "auditorErrors": "correct" } """)]
+        """ "evaluation": { "auditorErrors": "correct" }, "classifiers": { "other": { "checkpoint": "o.safetensors" } } """)]
     [InlineData(
         """
         "quality": { "maxFrechetDistance": 30, "maxFrechetIncrease": 0.1, "minShareKept": 0.6, "confidence": 0.9 }
@@ -125,14 +122,31 @@ public sealed class PolicyExtendsTests
         """
         "undesiredFeatures": [{ "name": "digit-9", "annotator": "annotator", "auditor": "auditor", "class": "9", "maxRate": 0.9 }]
         """,
-        "$.undesiredFeatures: makes the class '9' undesired")]
+        "$.undesiredFeatures[0]: adds the feature 'digit-9', and images that show it would count neither in the distances nor")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "negatives": "mine" }]
+        """,
+        "$.undesiredFeatures[0].negatives: is another than")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "negatives": null }]
+        """,
+        "$.undesiredFeatures[0].negatives: is another than")]
     [InlineData(""" "quality": { "maxFrechetDistance": 41 } """, "$.quality.maxFrechetDistance: must be at most 40")]
     [InlineData(""" "quality": { "minShareKept": 0.4 } """, "$.quality.minShareKept: must be at least 0.5")]
     [InlineData(""" "quality": { "reference": "original-generator" } """, "$.quality.reference: is another than")]
-    [InlineData(""" "evaluation": { "samples": 4000 } """, "$.evaluation.samples: must be at least 5000")]
-    [InlineData(""" "evaluation": { "maxSamples": 20000 } """, "$.evaluation.maxSamples: must be at least 40000")]
-    [InlineData(""" "evaluation": { "confidence": 0.9 } """, "$.evaluation.confidence: must be at least 0.95")]
-    [InlineData(""" "evaluation": { "truncation": 0.7 } """, "$.evaluation.truncation: must be at least 1")]
+    [InlineData(""" "evaluation": { "samples": 4000 } """, "$.evaluation.samples: must be 5000, as in the base policy")]
+    [InlineData(
+        """
+        "evaluation": { "samples": 6000 }
+        """,
+        "$.evaluation.samples: must be 5000, as in the base policy, whose ratchet is decided by it, but is 6000")]
+    [InlineData(""" "evaluation": { "maxSamples": 20000 } """, "$.evaluation.maxSamples: must be 40000")]
+    [InlineData(""" "evaluation": { "maxSamples": 80000 } """, "$.evaluation.maxSamples: must be 40000")]
+    [InlineData(""" "evaluation": { "confidence": 0.9 } """, "$.evaluation.confidence: must be 0.95")]
+    [InlineData(""" "evaluation": { "confidence": 0.99 } """, "$.evaluation.confidence: must be 0.95")]
+    [InlineData(""" "evaluation": { "truncation": 0.7 } """, "$.evaluation.truncation: is another than")]
     [InlineData(""" "evaluation": { "range": "raw" } """, "$.evaluation.range: is another than")]
     [InlineData(""" "evaluation": { "seed": 4 } """, "$.evaluation.seed: is another than")]
     [InlineData(
@@ -200,6 +214,186 @@ public sealed class PolicyExtendsTests
         Assert.EndsWith("; a policy that builds on another may only tighten it", found.Message, StringComparison.Ordinal);
     }
 
+    // A policy with no limit on what must survive, nor a ratchet, but with audits.
+    private const string Audited = """
+        {
+          "schemaVersion": 1,
+          "classifiers": {
+            "annotator": { "checkpoint": "models/annotator.safetensors" },
+            "auditor": { "checkpoint": "models/auditor.safetensors", "classes": ["7", "8", "9"] }
+          },
+          "undesiredFeatures": [
+            { "name": "digit-8", "annotator": "annotator", "auditor": "auditor", "class": "8", "minUnlearned": 0.9 }
+          ],
+          "evaluation": { "samples": 5000, "maxSamples": 40000, "confidence": 0.95, "truncation": 0.7 },
+          "audits": [
+            { "attack": "latent-search", "maxSuccess": 0.1, "budget": { "samples": 1000 } },
+            { "attack": "truncation", "maxSuccess": 0.1, "advisory": true },
+            { "attack": "inversion", "maxSuccess": 0.1, "images": "pictures" }
+          ],
+          "rules": [{ "rule": "digit-8/minUnlearned", "effectiveFrom": "2027-01-01" }]
+        }
+        """;
+
+    [Theory]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-9", "annotator": "annotator", "auditor": "auditor", "class": "9", "maxRate": 0.5 }], "audits": null
+        """,
+        "$.audits: lacks the attack 'latent-search' of the base policy")]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "maxRate": 1 }]
+        """,
+        "$.undesiredFeatures[0].maxRate: is added, and in the base policy 'minUnlearned' holds without it")]
+    [InlineData(
+        """
+        "audits": [{ "attack": "latent-search", "maxSuccess": 0.2 }]
+        """,
+        "$.audits[0].maxSuccess: must be at most 0.1")]
+    [InlineData(
+        """
+        "audits": [{ "attack": "latent-search", "advisory": true }]
+        """,
+        "$.audits[0].advisory: must be false, as in the base policy")]
+    [InlineData(
+        """
+        "audits": [{ "attack": "latent-search", "budget": { "samples": 999 } }]
+        """,
+        "$.audits[0].budget: is smaller than in the base policy")]
+    [InlineData(
+        """
+        "audits": [{ "attack": "inversion", "images": "mine" }]
+        """,
+        "$.audits[0].images: is another folder than in the base policy")]
+    [InlineData(""" "evaluation": { "samples": 4000 } """, "$.evaluation.samples: must be at least 5000")]
+    [InlineData(""" "evaluation": { "maxSamples": 20000 } """, "$.evaluation.maxSamples: must be at least 40000")]
+    [InlineData(""" "evaluation": { "confidence": 0.9 } """, "$.evaluation.confidence: must be at least 0.95")]
+    [InlineData(""" "evaluation": { "truncation": 1 } """, "$.evaluation.truncation: is another than")]
+    public void Read_LooseningOfAnAuditedPolicy_IsAnError(string own, string error)
+    {
+        var found = ReadAudited(own).Errors.Where(each => each.Code == PolicyCodes.LoosensBase).ToList();
+
+        Assert.StartsWith(error, $"{found[0].Path}: {found[0].Message}", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(
+        """
+        "undesiredFeatures": [{ "name": "digit-8", "minUnlearned": 0.95 }]
+        """)]
+    [InlineData(""" "evaluation": { "samples": 6000, "maxSamples": 50000, "confidence": 0.99 } """)]
+    [InlineData(
+        """
+        "audits": [{ "attack": "latent-search", "maxSuccess": 0.05 }, { "attack": "truncation", "advisory": false }]
+        """)]
+    [InlineData(
+        """
+        "audits": [{ "attack": "latent-search", "budget": { "samples": 2000 } }, { "attack": "relearning", "maxSuccess": 1 }]
+        """)]
+    public void Read_TighteningOfAnAuditedPolicy_IsAllowed(string own) => Assert.Empty(ReadAudited(own).Errors);
+
+    [Fact]
+    public void Read_NewFeatureWhereTheBaseKeepsNothing_IsAllowed()
+    {
+        var basis = Audited.Replace(", \"images\": \"pictures\"", "", StringComparison.Ordinal);   // those are of one feature
+
+        Assert.Empty(ReadAudited(
+            """
+            "undesiredFeatures": [{ "name": "digit-9", "annotator": "annotator", "auditor": "auditor", "class": "9", "maxRate": 0.5 }]
+            """,
+            basis).Errors);
+    }
+
+    [Fact]
+    public void Read_InheritedAudits_AreMergedByTheirAttack()
+    {
+        var result = ReadAudited(
+            """ "audits": [{ "attack": "truncation", "maxSuccess": 0.05 }, { "attack": "same-latents", "maxSuccess": 0.2 }] """);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(
+            [("truncation", 0.05, true), ("same-latents", 0.2, false), ("latent-search", 0.1, false), ("inversion", 0.1, false)],
+            result.Policy!.Audits!.Select(audit => (audit.Attack, audit.MaxSuccess, audit.IsAdvisory)));
+        Assert.Equal("../pictures", result.Policy.Audits![^1].Images);
+    }
+
+    // What an entry leaves out is not that of the base: it would still only warn.
+    [Fact]
+    public void Read_EntryOfRules_IsTakenWhole()
+    {
+        var result = ReadAudited(""" "rules": [{ "rule": "digit-8/minUnlearned", "severity": "error" }] """);
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(new RuleEnforcement("digit-8/minUnlearned", RuleEnforcement.Error), Assert.Single(result.Policy!.Rules!));
+    }
+
+    [Fact]
+    public void Read_OtherOrderOfFeatures_MayNotChangeWhoCountsTheClasses()
+    {
+        const string Second =
+            """
+            { "name": "digit-9", "annotator": "annotator", "auditor": "third", "class": "9", "maxRate": 0.5 }
+            """;
+        var basis = _base
+            .Replace(
+                "\"extractor\": \"auditor\"", "\"extractor\": \"inception-v3\", \"extractorWeights\": \"w\"",
+                StringComparison.Ordinal)
+            .Replace("\"negatives\": \"given\" }", "\"negatives\": \"given\" }, " + Second, StringComparison.Ordinal)
+            .Replace(
+                "\"auditor\": { \"ch", "\"third\": { \"checkpoint\": \"t\" }, \"auditor\": { \"ch", StringComparison.Ordinal);
+        var files = new Dictionary<string, string> { ["policies/../company.json"] = basis };
+
+        Assert.Empty(ReadFrom(Child("", basis), files).Errors);
+        Assert.Empty(ReadFrom(Child("\"undesiredFeatures\": [{ \"name\": \"digit-8\" }]", basis), files).Errors);
+        var error = Assert.Single(
+            ReadFrom(Child("\"undesiredFeatures\": [{ \"name\": \"digit-9\" }]", basis), files).Errors);
+        Assert.StartsWith(
+            "$.undesiredFeatures: makes 'third' count the classes that must be kept, and in the base policy it is 'auditor'",
+            $"{error.Path}: {error.Message}", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("d.safetensors", "d.safetensors", false, true)]
+    [InlineData("d.safetensors", "weak.safetensors", false, false)]
+    [InlineData("d.safetensors", null, false, false)]
+    [InlineData("d.safetensors", "weak.safetensors", true, true)]   // an advisory audit holds nothing
+    [InlineData(null, "mine.safetensors", false, true)]
+    public void Read_DiscriminatorOfARelearningAudit_IsTheBases(string? its, string? own, bool advisory, bool allowed)
+    {
+        var basis = Audited
+            .Replace("\"classifiers\"", $"{Generator(its)}, \"classifiers\"", StringComparison.Ordinal)
+            .Replace(
+                "\"audits\": [",
+                "\"audits\": [{ \"attack\": \"relearning\", \"maxSuccess\": 0.5" + (advisory ? ", \"advisory\": true }," : " },"),
+                StringComparison.Ordinal);
+        var text = Child("", basis).Replace(
+            "\"generator\": { \"checkpoint\": \"g.safetensors\" }",
+            Generator(own).Replace("d.safetensors", "../d.safetensors", StringComparison.Ordinal), StringComparison.Ordinal);
+        var errors = ReadFrom(text, new() { ["policies/../company.json"] = basis }).Errors;
+
+        Assert.Equal(allowed ? [] : ["$.generator.discriminator"], errors.Select(error => error.Path));
+
+        static string Generator(string? discriminator) => discriminator is null
+            ? "\"generator\": { \"checkpoint\": \"g.safetensors\" }"
+            : $"\"generator\": {{ \"checkpoint\": \"g.safetensors\", \"discriminator\": \"{discriminator}\" }}";
+    }
+
+    [Theory]
+    [InlineData(
+        """ "sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" """, "generator.sha256=" + NewPin)]
+    [InlineData(""" "discriminator": "d" """, "generator.discriminator=e")]
+    public void Read_BaseWithoutAGenerator_DemandsNothingOfIt(string own, string argument)
+    {
+        var basis = Audited.Replace(
+            "\"audits\": [", "\"audits\": [{ \"attack\": \"relearning\", \"maxSuccess\": 0.5 },", StringComparison.Ordinal);
+        var text = Child("", basis).Replace("\"g.safetensors\"", $"\"g.safetensors\", {own}", StringComparison.Ordinal);
+
+        Assert.Empty(ReadFrom(text, new() { ["policies/../company.json"] = basis }, argument).Errors);
+    }
+
+    private const string NewPin = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+
     [Theory]
     [InlineData(""" "quality": null """, "$.quality: is removed, and the base policy has it")]
     [InlineData(
@@ -263,7 +457,7 @@ public sealed class PolicyExtendsTests
     [Fact]
     public void Read_Chain_HoldsToEveryPolicyOfIt()
     {
-        var middle = Extending("middle", "company.json", _base, "\"evaluation\": { \"samples\": 8000 }");
+        var middle = Extending("middle", "company.json", _base, "\"maxWaiverDays\": 60");
         Dictionary<string, string> files = new()
         {
             ["policies/../company.json"] = _base,
@@ -274,7 +468,7 @@ public sealed class PolicyExtendsTests
         Assert.Equal(2, ReadFrom(Extending("child", "../middle.json", middle, ""), files).Bases.Count);
         foreach (var (own, path) in new[]
         {
-            ("\"evaluation\": { \"samples\": 6000 }", "$.evaluation.samples"),
+            ("\"maxWaiverDays\": 70", "$.maxWaiverDays"),
             ("\"evaluation\": { \"confidence\": 0.9 }", "$.evaluation.confidence"),
         })
             Assert.Equal(path, Assert.Single(ReadFrom(Extending("child", "../middle.json", middle, own), files).Errors).Path);
@@ -306,6 +500,18 @@ public sealed class PolicyExtendsTests
             else
                 Assert.Contains("a chain of more than 8 policies", Assert.Single(errors).Message, StringComparison.Ordinal);
         }
+    }
+
+    // A record does not say in which folder its policy was: many ".." must not end in one root.
+    [Fact]
+    public void Read_ManyFoldersUp_AreNoCircle()
+    {
+        var up = string.Concat(Enumerable.Repeat("../", 40));
+        var middle = Extending("middle", "../x.json", _base, "");
+
+        Assert.Empty(ReadFrom(
+            Extending("child", up + "x.json", middle, ""),
+            new() { [$"policies/{up}x.json"] = middle, [$"policies/{up}../x.json"] = _base }).Errors);
     }
 
     [Fact]
@@ -370,6 +576,9 @@ public sealed class PolicyExtendsTests
 
     private static PolicyResult Read(string own, params string[] arguments) =>
         ReadFrom(Child(own), new() { ["policies/../company.json"] = _base }, arguments);
+
+    private static PolicyResult ReadAudited(string own, string? basis = null) =>
+        ReadFrom(Child(own, basis ?? Audited), new() { ["policies/../company.json"] = basis ?? Audited });
 
     private static PolicyResult ReadFrom(string text, Dictionary<string, string> files, params string[] arguments) =>
         PolicyReader.Read(

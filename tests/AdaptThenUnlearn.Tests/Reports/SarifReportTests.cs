@@ -56,6 +56,19 @@ public sealed class SarifReportTests
         Assert.Equal(suppressions, result.GetProperty("suppressions").GetArrayLength());
     }
 
+    // There is nothing to be no worse than, so no number is its limit.
+    [Fact]
+    public void Render_RatchetWithoutABaseline_HasNoLimit()
+    {
+        var policy = Records.Policy with { Ratchet = true };
+        var run = Records.Run(Gate.Judge(policy, Records.Before, Records.After, Records.Today), policy);
+
+        Assert.Equal(JsonValueKind.Null, Limit("digit-8/noWorseThanBaseline"));
+        Assert.Equal(JsonValueKind.Number, Limit("digit-8/maxRate"));
+
+        JsonValueKind Limit(string rule) => Result(run, rule).GetProperty("properties").GetProperty("limit").ValueKind;
+    }
+
     [Fact]
     public void Render_Waiver_IsAnAcceptedSuppressionWithItsJustification()
     {

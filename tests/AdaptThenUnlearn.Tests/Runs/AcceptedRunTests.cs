@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
@@ -38,6 +39,58 @@ public sealed class AcceptedRunTests : IDisposable
         };
 
         Assert.Contains("its generator may not be released", Refusal(Write(failed)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_RunThatEnforcedNothing_IsRefused()
+    {
+        var rules = Records.Policy.RuleNames().Append(RuleName.MinShareKept())
+            .Select(rule => $$"""{ "rule": "{{rule}}", "severity": "warn" }""");
+        var run = Ruled($"\"rules\": [{string.Join(", ", rules)}]");
+
+        Assert.Equal(Outcome.NotEnforced, run.Verdict.Outcome);
+        Assert.Contains("nothing was enforced in it", Refusal(Write(run)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_RunOfTheFuture_IsRefused()
+    {
+        var run = Records.Run();
+        run = run with { Times = run.Times with { Finished = new DateTimeOffset(9000, 1, 1, 0, 0, 0, TimeSpan.Zero) } };
+
+        Assert.Contains("it was finished in the future: 9000-01-01 00:00:00Z", Refusal(Write(run)), StringComparison.Ordinal);
+    }
+
+    // The same file reads images in another way.
+    [Theory]
+    [InlineData("\"classes\": [\"8\", \"9\"]")]
+    [InlineData("\"classes\": [\"9\", \"8\"]")]
+    [InlineData("\"outputs\": \"sigmoid\"")]
+    public void Read_ClassifierThatIsUsedInAnotherWay_HasAnotherDigest(string use)
+    {
+        var text = Records.PolicyText.Replace(
+            "\"auditor.safetensors\"", "\"auditor.safetensors\", " + use, StringComparison.Ordinal);
+        var policy = PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!;
+        var baseline = AcceptedRun.Read(Write(Of(text, policy)), Records.Vocabulary).Baseline;
+        var sha256 = CanonicalJson.DigestAsUsed(policy.Classifiers["auditor"], "e");
+
+        Assert.NotEqual("e", sha256);
+        Assert.NotEqual(sha256, CanonicalJson.DigestAsUsed(policy.Classifiers["auditor"] with { Classes = ["8"] }, "e"));
+        Assert.Equal(
+            (sha256, sha256, sha256),
+            (baseline.Auditors[0].Sha256, baseline.ShareCounterSha256, baseline.ExtractorSha256));
+        Assert.Equal(
+            "another auditor", Comparability.WhyNot(Records.Run(), Of(text, policy), RuleName.Parse("digit-8/maxRate")));
+        Assert.Equal(
+            "another extractor",
+            Comparability.WhyNot(Records.Run(), Of(text, policy), RuleName.Parse("quality/maxFrechetDistance")));
+        Assert.Equal(
+            "another classifier",
+            Comparability.WhyNot(Records.Run(), Of(text, policy), RuleName.Parse("quality/minShareKept/9")));
+
+        // What only finds the file does not count.
+        var moved = policy.Classifiers["auditor"] with { Checkpoint = "x", Sha256 = "e", Format = "safetensors" };
+        Assert.Equal(sha256, CanonicalJson.DigestAsUsed(moved, "e"));
     }
 
     [Fact]
@@ -102,11 +155,46 @@ public sealed class AcceptedRunTests : IDisposable
     public void VerifyRun_BaselineThatWasNotAccepted_IsAProblem()
     {
         var after = Records.Measured("b", 400, 36, 900);
-        var failed = Records.Run(Gate.Judge(Records.Policy, Records.Before, after, Records.Today)) with { After = after };
-        var path = Write(failed);
+        var failed = Records.Run(Gate.Judge(Records.Policy, Records.Before, after, Records.Today)) with
+        {
+            After = after,
+            Outputs = [new OutputFile(OutputRoles.Rejected, "no-eights.rejected.safetensors", after.GeneratorSha256)],
+        };
+
+        Assert.Contains(
+            "the baseline cannot be one, because its generator may not be released", Problems(failed), StringComparison.Ordinal);
+    }
+
+    // What `atu govern --ratchet` refuses does not verify either, and no file makes the check fail in another way.
+    [Theory]
+    [InlineData("better readings", "the baseline cannot be one, because its record does not stand")]
+    [InlineData("no samples", "the baseline cannot be one, because its record does not stand")]
+    [InlineData("no features", "the baseline cannot be one, because its record does not stand")]
+    [InlineData("another name", "the baseline is a run of another policy ('other')")]
+    public void VerifyRun_BaselineThatGovernRefuses_IsAProblem(string what, string problem)
+    {
+        var run = Records.Run();
+        var other = Records.PolicyText.Replace("no-eights", "other", StringComparison.Ordinal);
+        run = what switch
+        {
+            "better readings" => run with { After = Records.Measured("b", 0, 36, 900) },
+            "no samples" => run with
+            {
+                Policy = run.Policy with { Evaluation = run.Policy.Evaluation with { Samples = 0 } },
+            },
+            "no features" => run with { Policy = run.Policy with { UndesiredFeatures = [] } },
+            _ => Of(other, PolicyReader.Read(other, "policy.json", Records.Vocabulary, []).Policy!),
+        };
+
+        Assert.Contains(problem, Problems(run), StringComparison.Ordinal);
+    }
+
+    // Of a run whose record names this file as its baseline.
+    private string Problems(RunRecord baseline)
+    {
         var record = Compared();
-        var sha256 = Sha256Digest.FindAt(path)!;
-        record = record with
+        var sha256 = Sha256Digest.FindAt(Write(baseline))!;
+        return string.Join("; ", Verify(record with
         {
             Baseline = record.Baseline! with { Sha256 = sha256 },
             Inputs =
@@ -114,10 +202,21 @@ public sealed class AcceptedRunTests : IDisposable
                 .. record.Inputs.Where(input => input.Role != InputRoles.Baseline),
                 new InputFile(InputRoles.Baseline, "accepted.json", sha256),
             ],
-        };
-
-        Assert.Contains("the baseline is a run that was not accepted", Verify(record).Problems);
+        }).Problems);
     }
+
+    private static RunRecord Ruled(string rules)
+    {
+        var text = Records.PolicyText.Replace("\"classifiers\"", $"{rules}, \"classifiers\"", StringComparison.Ordinal);
+        return Of(text, PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!);
+    }
+
+    private static RunRecord Of(string text, UnlearningPolicy policy) =>
+        Records.Run(Gate.Judge(policy, Records.Before, Records.After, Records.Today), policy) with
+        {
+            PolicySource = new PolicySource(
+                "../policy.json", text, Sha256Digest.Compute(text), CanonicalJson.Digest(policy), []),
+        };
 
     [Theory]
     [InlineData("\"looks\": 4,", "\"looks\": 0,", "the looks of its baseline are impossible")]
