@@ -111,6 +111,20 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         }
     }
 
+    // The options replace numbers of the profile, and leave the others as the profile has them.
+    [Fact]
+    public void Profile_Full_TrainsAsLongAsItSays()
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "attack", house.Policy("full"), "--after", Other(), "--out", house.At("full-out"), "--threads", "1",
+            "--profile", "full", "--samples", "60", "--attacks", "truncation");
+
+        Assert.True(exitCode == 0, errors);
+        var study = JsonNode.Parse(File.ReadAllText(house.At("full-out/attack.json")))!;
+        Assert.Equal((60, 200), ((int)study["samples"]!, (int)study["starts"]!));
+        Assert.Equal((200, 50), ((int)study["trainingSteps"]!, (int)study["negatives"]!));
+    }
+
     [Fact]
     public void Cell_OfAGeneratorWithAnotherDiscriminator_IsMadeAgain()
     {

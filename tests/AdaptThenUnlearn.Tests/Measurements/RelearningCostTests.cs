@@ -56,7 +56,7 @@ public sealed class RelearningCostTests
         StudiedAttack Of(string generator, params AttackVariant[] variants) =>
             new(generator, "training", 1, Reading(variants), null);
         var study = new AttackStudy(
-            1, "atu", "p", 1, 0.95, 100, 4, 4,
+            1, "atu", "p", 1, 0.95, 100, 4, 4, 50, 10,
             [.. new[] { "before", "after", "retrained" }.Select(name => new StudiedGenerator(name, name, new string('a', 64)))],
             [
                 Of("before", Trained(0, null, 40)), Of("after", Trained(10, 1, 25), Trained(10, null, 0)),
@@ -65,6 +65,7 @@ public sealed class RelearningCostTests
 
         var page = AttackReport.RenderMarkdown(study, showsPictures: false);
 
+        Assert.Contains("at most 50 training steps, on at most 10 images of the feature", page, StringComparison.Ordinal);
         Assert.Contains("back at half of before (20 %)", page, StringComparison.Ordinal);
         var rows = page.Split('\n').Where(line => line.Contains("steps |", StringComparison.Ordinal))
             .Select(line => string.Join(

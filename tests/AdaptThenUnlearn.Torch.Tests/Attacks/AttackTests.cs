@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -212,6 +213,18 @@ public sealed class AttackTests
         Assert.Equal((50, 10), (trained.TrainingSteps, trained.TrainingImages));
         var clean = found.Variants.Single(variant => variant.Name == "10 steps on clean images");
         Assert.Equal((10, null), (clean.TrainingSteps, clean.TrainingImages));
+    }
+
+    [Fact]
+    public void Relearning_OfTheFullProfile_TrainsTwoHundredStepsOnFiftyImages()
+    {
+        using var original = PlantedGenerator.Original();
+        var context = AttackContract.Context(original, original) with { Budget = AttackBudget.Full with { Samples = 50 } };
+
+        using var found = new RelearningAttack().Run(context, CancellationToken.None);
+
+        var longest = found.Variants.Single(variant => variant.Name == "200 steps on 50 images of the feature");
+        Assert.Equal((200, 50, null), (longest.TrainingSteps, longest.TrainingImages, longest.Why));
     }
 
     // Rounding has a gradient that is 0 everywhere: no step was taken, so nothing was withstood.
