@@ -91,10 +91,14 @@ public static class AttackResultsPage
         if (pairs.Count == 0)
             return "not measured";
 
-        var near = pairs.Count(pair => pair.Cost.Steps is null
-            || pair.Its.Steps is { } its && pair.Cost.Steps * NearInCost >= its);
+        // What was not reached costs more than the most that was measured, which proves no more than that.
+        var near = pairs.Count(pair => pair.Cost.Steps is { } mine
+            ? pair.Its.Steps is { } its && mine * NearInCost >= its
+            : pair.Cost.MostSteps * NearInCost >= (pair.Its.Steps ?? pair.Its.MostSteps));
         return FormattableString.Invariant($"{near} of {pairs.Count} near (")
-            + string.Join("; ", pairs.Select(pair => pair.Cost.RatioTo(pair.Its) ?? "neither came back").Distinct()) + ")";
+            + string.Join("; ", pairs.Select(
+                pair => pair.Cost.RatioTo(pair.Its) ?? (pair.Its.Steps is 0 ? "retraining costs nothing" : "neither came back"))
+                .Distinct()) + ")";
     }
 
     private static string Section(AttackResults results, string attack, string summary)

@@ -10,11 +10,19 @@ namespace AdaptThenUnlearn.Policies;
 public static class CanonicalJson
 {
     /// <summary>The text.</summary>
-    public static string Serialize(UnlearningPolicy policy)
+    public static string Serialize(UnlearningPolicy policy) => Sorted(policy);
+
+    /// <summary>
+    /// How a classifier's outputs are read, without where its file is and which digest it must have: whoever uses this knows the
+    /// digest of the file itself.
+    /// </summary>
+    public static string SerializeReading(ClassifierChoice choice) => Sorted(choice with { Checkpoint = "", Sha256 = null });
+
+    private static string Sorted<T>(T value)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new() { Encoder = PolicyJson.Options.Encoder }))
-            WriteSorted(JsonSerializer.SerializeToElement(policy, PolicyJson.Options), writer);
+            WriteSorted(JsonSerializer.SerializeToElement(value, PolicyJson.Options), writer);
 
         return Encoding.UTF8.GetString(stream.ToArray());
     }
