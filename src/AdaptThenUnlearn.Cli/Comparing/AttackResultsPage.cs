@@ -42,7 +42,7 @@ public static class AttackResultsPage
             {string.Join(", ", comparison.Classes.Select(MarkdownText.Escape))}; seeds {string.Join(", ", comparison.Seeds)}. {missing}
             Each attack may spend {budget.Samples} images for each rate, {budget.Starts} starts and {budget.Steps} steps for each search, and
             {budget.TrainingSteps} training steps on {budget.Negatives} images. All generators of a class are attacked with the same seeds and training
-            settings, those of the policy. The annotator guides, the auditor judges.
+            settings. The annotator guides, the auditor judges.
 
             A cell has the mean share of attempts that succeeded over classes and seeds, and its range. Every attack, with its
             counts and intervals, is in [{files}/attacks.csv]({files}/attacks.csv), and the pictures are beside it.

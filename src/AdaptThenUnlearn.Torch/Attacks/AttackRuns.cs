@@ -41,7 +41,7 @@ public sealed class AttackRuns(
     /// How an attack trains, whatever the policy says of unlearning: as the preset <c>default</c>. Otherwise a policy could choose
     /// a learning rate at which no attack learns anything.
     /// </summary>
-    public static TrainingSettings Training { get; } = OfDefault();
+    internal static TrainingSettings Training { get; } = OfDefault();
 
     private const int LargestPicture = 64;   // pixels of an image in a picture, about
 

@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 /// come back by itself.
 /// </summary>
 /// <remarks>
-/// The images are the original's, chosen by the annotator; training is that of the context, without path-length regularisation. The weights are judged as trained, without a moving average.
+/// The images are the original's, chosen by the annotator; training is that of the context, without path-length
+/// regularisation. The weights are judged as trained, without a moving average.
 /// </remarks>
 public sealed class RelearningAttack : IAttack
 {

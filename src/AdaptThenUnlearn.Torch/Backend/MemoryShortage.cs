@@ -34,7 +34,7 @@ public static class MemoryShortage
     /// <param name="what">Name of the work, for the message.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="RunException">There was too little memory.</exception>
-    public static T RunOrExplain<T>(string what, Func<T> work) => Run(what, "", work);
+    internal static T RunOrExplain<T>(string what, Func<T> work) => Run(what, "", work);
 
     private static T Run<T>(string what, string remedy, Func<T> work)
     {

@@ -41,7 +41,7 @@ public static class TorchBackend
     public static string? KernelFault { get; private set; }
 
     /// <summary>TorchSharp's version, and <c>without oneDNN</c> where its kernels were switched off.</summary>
-    public static string Version =>
+    internal static string Version =>
         typeof(Tensor).Assembly.GetName().Version!.ToString(3) + (KernelFault is null ? "" : " without oneDNN");
 
     /// <summary>What is missing, or what is computed wrongly; null where libtorch could be loaded.</summary>
