@@ -82,7 +82,7 @@ public static class RoomRules
         ["Torch.Attacks"] =
         [
             "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images",
-            "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
+            "Torch.Models", "Torch.Backend", "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
         ["Torch.Labelling"] =
         [
@@ -98,8 +98,8 @@ public static class RoomRules
         ["Torch.Comparing"] =
         [
             "Torch.Governing", "Torch.Attacks", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements",
-            "Policies",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Runs",
+            "Measurements", "Policies",
         ],
 
         // Publishing: run records, never checkpoints.

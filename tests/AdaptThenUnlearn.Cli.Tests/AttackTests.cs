@@ -111,6 +111,20 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         }
     }
 
+    // The options replace numbers of the profile, and leave the others as the profile has them.
+    [Fact]
+    public void Profile_Full_TrainsAsLongAsItSays()
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "attack", house.Policy("full"), "--after", Other(), "--out", house.At("full-out"), "--threads", "1",
+            "--profile", "full", "--samples", "60", "--attacks", "truncation");
+
+        Assert.True(exitCode == 0, errors);
+        var study = JsonNode.Parse(File.ReadAllText(house.At("full-out/attack.json")))!;
+        Assert.Equal((60, 200), ((int)study["samples"]!, (int)study["starts"]!));
+        Assert.Equal((200, 50), ((int)study["trainingSteps"]!, (int)study["negatives"]!));
+    }
+
     [Fact]
     public void Cell_OfAGeneratorWithAnotherDiscriminator_IsMadeAgain()
     {
@@ -135,6 +149,48 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
             var (exitCode, _, errors) = Atu.Run(attack);
             Assert.True(exitCode == 0, errors);
             return (string)JsonNode.Parse(File.ReadAllText(house.At("critic-out/cells/same-latents-ban-before.json")))!["asked"]!;
+        }
+    }
+
+    // The same file is another classifier where its outputs are read otherwise, and other threads may give other counts.
+    [Fact]
+    public void Cell_OfClassifiersReadOtherwiseOrOfOtherThreads_IsMadeAgain()
+    {
+        const string Auditor = "\"checkpoint\": \"auditor.safetensors\"";
+        var asked = Asked(house.Policy("read"), "1");
+        var otherwise = Asked(house.Policy("read", edit: (Auditor, $"{Auditor}, \"outputs\": \"sigmoid\"")), "1");
+        var threads = Asked(house.Policy("read"), "2");
+
+        Assert.Equal(3, new[] { asked, otherwise, threads }.Distinct().Count());
+        Assert.Equal(asked, Asked(house.Policy("read"), "1"));
+
+        string Asked(string policy, string threads)
+        {
+            var (exitCode, _, errors) = Atu.Run(
+                "attack", policy, "--after", Other(), "--out", house.At("read-out"), "--threads", threads, "--samples", "60",
+                "--attacks", "same-latents");
+            Assert.True(exitCode == 0, errors);
+            return (string)JsonNode.Parse(File.ReadAllText(house.At("read-out/cells/same-latents-ban-before.json")))!["asked"]!;
+        }
+    }
+
+    // A policy that hardly trains does not make the attacker train as little.
+    [Fact]
+    public void Relearning_WhateverThePolicySaysOfTraining_IsTheSame()
+    {
+        var asIs = Relearned("as-is");
+        var slow = Relearned("slow", "--set", "unlearning.learningRate=1e-30");
+
+        Assert.Equal(asIs, slow);
+        Assert.Equal(64, ((string)JsonNode.Parse(asIs)!["discriminatorSha256"]!).Length);
+
+        string Relearned(string name, params string[] set)
+        {
+            var (exitCode, _, errors) = Atu.Run([
+                "attack", house.Policy("slow"), "--after", Other(), "--out", house.At($"{name}-relearned"), "--threads", "1",
+                "--samples", "60", "--attacks", "relearning", .. set]);
+            Assert.True(exitCode == 0, errors);
+            return Reading(house.At($"{name}-relearned/cells/relearning-ban-after.json"));
         }
     }
 

@@ -208,6 +208,8 @@ public sealed class AttackCommand(Terminal terminal)
             budget.Samples,
             budget.Starts,
             budget.Steps,
+            budget.TrainingSteps,
+            budget.Negatives,
             [.. generators.Select(each => new StudiedGenerator(
                 NameOf(each.Role), Path.GetRelativePath(folder, each.Path).Replace('\\', '/'), each.Generator.Sha256))],
             studied,
@@ -314,8 +316,12 @@ public sealed class AttackCommand(Terminal terminal)
     private AttackBudget Budget(ParseResult parsed)
     {
         var profile = AttackBudget.Profiles[parsed.GetRequiredValue(_profile)];
-        return new AttackBudget(
-            Positive(_samples) ?? profile.Samples, Positive(_starts) ?? profile.Starts, Positive(_steps) ?? profile.Steps);
+        return profile with
+        {
+            Samples = Positive(_samples) ?? profile.Samples,
+            Starts = Positive(_starts) ?? profile.Starts,
+            Steps = Positive(_steps) ?? profile.Steps,
+        };
 
         int? Positive(Option<int?> option) => parsed.GetValue(option) switch
         {

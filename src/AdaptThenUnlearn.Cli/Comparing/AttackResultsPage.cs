@@ -42,7 +42,7 @@ public static class AttackResultsPage
             {string.Join(", ", comparison.Classes.Select(MarkdownText.Escape))}; seeds {string.Join(", ", comparison.Seeds)}. {missing}
             Each attack may spend {budget.Samples} images for each rate, {budget.Starts} starts and {budget.Steps} steps for each search, and
             {budget.TrainingSteps} training steps on {budget.Negatives} images. All generators of a class are attacked with the same seeds and training
-            settings, those of the policy. The annotator guides, the auditor judges.
+            settings. The annotator guides, the auditor judges.
 
             A cell has the mean share of attempts that succeeded over classes and seeds, and its range. Every attack, with its
             counts and intervals, is in [{files}/attacks.csv]({files}/attacks.csv), and the pictures are beside it.
@@ -91,10 +91,14 @@ public static class AttackResultsPage
         if (pairs.Count == 0)
             return "not measured";
 
-        var near = pairs.Count(pair => pair.Cost.Steps is null
-            || pair.Its.Steps is { } its && pair.Cost.Steps * NearInCost >= its);
+        // What was not reached costs more than the most that was measured, which proves no more than that.
+        var near = pairs.Count(pair => pair.Cost.Steps is { } mine
+            ? pair.Its.Steps is { } its && mine * NearInCost >= its
+            : pair.Cost.MostSteps * NearInCost >= (pair.Its.Steps ?? pair.Its.MostSteps));
         return FormattableString.Invariant($"{near} of {pairs.Count} near (")
-            + string.Join("; ", pairs.Select(pair => pair.Cost.RatioTo(pair.Its) ?? "neither came back").Distinct()) + ")";
+            + string.Join("; ", pairs.Select(
+                pair => pair.Cost.RatioTo(pair.Its) ?? (pair.Its.Steps is 0 ? "retraining costs nothing" : "neither came back"))
+                .Distinct()) + ")";
     }
 
     private static string Section(AttackResults results, string attack, string summary)

@@ -29,7 +29,7 @@ public enum AttackedGenerator
 /// <param name="Auditor">Judges it.</param>
 /// <param name="Budget">How much it may spend.</param>
 /// <param name="Random">Of this attack; the same for every generator.</param>
-/// <param name="Training">How the policy trains.</param>
+/// <param name="Training">How an attack that trains does it.</param>
 /// <param name="Device">Where the networks are.</param>
 /// <param name="Raw">Whether the network's raw output is judged, and not its 8-bit picture.</param>
 /// <param name="Progress">Receives how many steps of how many are done.</param>

@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -34,7 +35,14 @@ public sealed class AttackRuns(
     public AttackImages? GivenImages { get; init; }
 
     // Raise this whenever a change makes an attack give other results: older cells are then made again.
-    private const int Revision = 2;   // 2: relearning also counts without training
+    internal const int Revision = 3;   // 3: relearning trains by settings of its own
+
+    /// <summary>
+    /// How an attack trains, whatever the policy says of unlearning: as the preset <c>default</c>. Otherwise a policy could choose
+    /// a learning rate at which no attack learns anything.
+    /// </summary>
+    internal static TrainingSettings Training { get; } = OfDefault();
+
     private const int LargestPicture = 64;   // pixels of an image in a picture, about
 
     /// <summary>Takes over the result of an earlier call where that is allowed, or attacks and writes the result.</summary>
@@ -119,7 +127,7 @@ public sealed class AttackRuns(
             classifiers.Auditor(feature),
             budget,
             new RandomStreams(policy.Evaluation.Seed, $"attack {attack.Name}"),
-            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate) with { Accumulate = 1, AllowTf32 = false },
+            Training,
             device,
             policy.Evaluation.IsRaw,
             (done, all) => progress.Report(new StageProgress(stage, done, all, Losses: null)))
@@ -128,12 +136,28 @@ public sealed class AttackRuns(
             Discriminator = generator.Discriminator ?? original.Discriminator,
             GivenImages = GivenImages?.Images,
         };
-        return attack.Run(context, cancel);
+        return MemoryShortage.RunOrExplain(
+            FormattableString.Invariant($"the attack {attack.Name} with batches of {AttackContext.BatchSize} images"),
+            () => attack.Run(context, cancel));
     }
 
-    private static AttackReading ReadingOf(
+    private static TrainingSettings OfDefault()
+    {
+        var preset = UnlearningPresets.Get(UnlearningPresets.DefaultName);
+        return preset.TrainingSettings(preset.LearningRate);
+    }
+
+    private AttackReading ReadingOf(
         IAttack attack, UndesiredFeature feature, LoadedGenerator generator, AttackFindings findings) =>
-        new(attack.Name, feature.Name, generator.Sha256, findings.Variants, findings.Classes);
+        new(
+            attack.Name,
+            feature.Name,
+            generator.Sha256,
+            findings.Variants,
+            findings.Classes,
+            DiscriminatorSha256: attack.Name == AttackLimit.NeedsDiscriminator
+                ? generator.DiscriminatorSha256 ?? original.DiscriminatorSha256
+                : null);
 
     // A row of the picture is a variant; the rows are as in the reading, without those that found nothing.
     private static byte[]? Picture(AttackFindings findings, LoadedGenerator generator)
@@ -160,11 +184,10 @@ public sealed class AttackRuns(
             key.ToString(),
             budget.ToString(),
             string.Create(CultureInfo.InvariantCulture, $"{policy.Evaluation.Seed} {policy.Evaluation.RangeOrDefault}"),
-            policy.Unlearning.TrainingSettings(policy.Unlearning.LearningRate).ToString(),
             feature.Class,
             string.Create(CultureInfo.InvariantCulture, $"{feature.Threshold} {feature.AuditorThreshold}"),
-            classifiers.Sha256(feature.Annotator),
-            classifiers.Sha256(feature.Auditor ?? feature.Annotator),
+            Identify(feature.Annotator),
+            Identify(feature.Auditor ?? feature.Annotator),
             original.Sha256,
             generator.Sha256,
 
@@ -174,8 +197,14 @@ public sealed class AttackRuns(
             .. GivenImages is { } given ? [$"images {given.Sha256}"] : Array.Empty<string>(),
             $"discriminator {generator.DiscriminatorSha256 ?? original.DiscriminatorSha256}",
             device.ToString(),
+            string.Create(CultureInfo.InvariantCulture, $"{get_num_threads()} threads"),
+            $"torch {TorchBackend.Version}",
             string.Create(CultureInfo.InvariantCulture, $"revision {Revision}"),
         ];
         return Sha256Digest.Compute(string.Join('\n', lines));
+
+        // The same file is another classifier where its outputs are read otherwise.
+        string Identify(string classifier) =>
+            $"{classifiers.Sha256(classifier)} {CanonicalJson.SerializeReading(policy.Classifiers[classifier])}";
     }
 }

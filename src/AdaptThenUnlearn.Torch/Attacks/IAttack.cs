@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
@@ -19,6 +20,18 @@ public interface IAttack
 
     /// <summary>Whether it changes weights; such an attack needs a generator that has some.</summary>
     bool ChangesWeights { get; }
+
+    /// <summary>
+    /// Why some variant could never be measured on a generator, whatever its weights, so that a limit would fail for certain; null
+    /// where each could be.
+    /// </summary>
+    /// <param name="generator">The generator.</param>
+    /// <param name="discriminator">What an attack that trains would train against; null where there is none.</param>
+    /// <returns>What the attack needs and the generator lacks, as the rest of a sentence that begins with the attack.</returns>
+    string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        ChangesWeights && !generator.parameters().Any()
+            ? "changes weights, and the generator has no trainable weights"
+            : null;
 
     /// <summary>Attacks a generator. The same context gives the same result.</summary>
     /// <param name="context">The generator, who guides and judges, the budget and the seeds; stays the caller's.</param>

@@ -32,6 +32,12 @@ public sealed class InversionAttack : IAttack
     public bool ChangesWeights => false;
 
     /// <inheritdoc/>
+    public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        generator is IStyleBasedGenerator
+            ? null
+            : "searches styles too, and the generator has no mapping network";
+
+    /// <inheritdoc/>
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
@@ -56,14 +62,12 @@ public sealed class InversionAttack : IAttack
         if (context.GivenImages is { } given)
         {
             context.Progress(1, 2);
-            var shown = given[context.Judge(given)];
+            var shown = FindShown(context, given, cancel);
             if (shown.shape[0] == 0)
                 variants.Add(AttackVariant.NotMeasured("reconstruction, given images", FormattableString.Invariant(
                     $"the auditor sees the feature in none of the {given.shape[0]} given images")));
             else
-                Reconstruct(
-                    context, shown.narrow(0, 0, Math.Min(context.Budget.Starts, shown.shape[0])), ", given images", variants,
-                    pictures, cancel);
+                Reconstruct(context, shown, ", given images", variants, pictures, cancel);
         }
 
         return new AttackFindings(variants, pictures);
@@ -164,6 +168,23 @@ public sealed class InversionAttack : IAttack
             new AttackVariant(
                 name, successes, targets.shape[0], Distance: distances.Order().ElementAt((distances.Count - 1) / 2)),
             kept);
+    }
+
+    // The first of the given images in which the auditor sees the feature, a batch at a time: a folder may hold many.
+    private static Tensor FindShown(AttackContext context, Tensor given, CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        List<Tensor> shown = [];
+        var found = 0L;
+        for (var first = 0L; first < given.shape[0] && found < context.Budget.Starts; first += AttackContext.BatchSize)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var batch = given.narrow(0, first, Math.Min(AttackContext.BatchSize, given.shape[0] - first));
+            shown.Add(batch[context.Judge(batch)]);
+            found += shown[^1].shape[0];
+        }
+
+        return cat(shown).narrow(0, 0, Math.Min(context.Budget.Starts, found)).clone().MoveToOuterDisposeScope();
     }
 
     // The auditor chooses the images that are to be met; it does not guide the way to them.

@@ -39,6 +39,12 @@ public sealed class LatentSearchAttack : IAttack
     public bool ChangesWeights => false;
 
     /// <inheritdoc/>
+    public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        generator is IStyleBasedGenerator
+            ? null
+            : "searches styles too, and the generator has no mapping network";
+
+    /// <inheritdoc/>
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();

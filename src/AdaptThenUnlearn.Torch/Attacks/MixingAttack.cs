@@ -24,6 +24,12 @@ public sealed class MixingAttack : IAttack
     public bool ChangesWeights => false;
 
     /// <inheritdoc/>
+    public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        generator is not IStyleBasedGenerator ? "mixes styles, and the generator has no mapping network"
+        : generator.NoiseSizes.Count == 0 ? "changes the noise, and the generator takes none"
+        : null;
+
+    /// <inheritdoc/>
     public AttackFindings Run(AttackContext context, CancellationToken cancel)
     {
         List<AttackVariant> variants = [];

@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 /// come back by itself.
 /// </summary>
 /// <remarks>
-/// The images are the original's, chosen by the annotator; training is that of the policy, with its learning rate and without
-/// path-length regularisation. The weights are judged as trained, without a moving average.
+/// The images are the original's, chosen by the annotator; training is that of the context, without path-length
+/// regularisation. The weights are judged as trained, without a moving average.
 /// </remarks>
 public sealed class RelearningAttack : IAttack
 {
@@ -29,6 +29,13 @@ public sealed class RelearningAttack : IAttack
 
     /// <inheritdoc/>
     public bool ChangesWeights => true;
+
+    /// <inheritdoc/>
+    public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        !generator.parameters().Any() ? "trains, and the generator has no trainable weights"
+        : discriminator is null ? "trains against a discriminator, and the generator's checkpoint has none; name a file that "
+            + "has it as 'generator.discriminator'"
+        : null;
 
     /// <inheritdoc/>
     public AttackFindings Run(AttackContext context, CancellationToken cancel)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Models;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
 
@@ -17,6 +18,10 @@ public sealed class TruncationAttack : IAttack
 
     /// <inheritdoc/>
     public bool ChangesWeights => false;
+
+    /// <inheritdoc/>
+    public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        generator.SupportsTruncation ? null : "truncates latents, and the generator has no truncation";
 
     /// <inheritdoc/>
     public AttackFindings Run(AttackContext context, CancellationToken cancel)

@@ -28,7 +28,15 @@ public static class MemoryShortage
     /// <param name="smaller">Setting to try, as <c>path=value</c>.</param>
     /// <param name="work">The work.</param>
     /// <exception cref="RunException">There was too little memory; the message names the setting to try.</exception>
-    public static T RunOrExplain<T>(string what, string smaller, Func<T> work)
+    public static T RunOrExplain<T>(string what, string smaller, Func<T> work) => Run(what, $"--set {smaller}, or ", work);
+
+    /// <summary>Does work that may need more memory than there is, and that no setting makes smaller.</summary>
+    /// <param name="what">Name of the work, for the message.</param>
+    /// <param name="work">The work.</param>
+    /// <exception cref="RunException">There was too little memory.</exception>
+    internal static T RunOrExplain<T>(string what, Func<T> work) => Run(what, "", work);
+
+    private static T Run<T>(string what, string remedy, Func<T> work)
     {
         try
         {
@@ -37,7 +45,7 @@ public static class MemoryShortage
         catch (Exception failed) when (IsShortage(failed))
         {
             throw new RunException(
-                RunCodes.OutOfMemory, $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
+                RunCodes.OutOfMemory, $"out of memory in {what}; try {remedy}a machine with more memory", failed);
         }
     }
 

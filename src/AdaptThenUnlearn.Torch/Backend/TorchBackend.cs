@@ -41,6 +41,10 @@ public static class TorchBackend
     /// </summary>
     public static string? KernelFault { get; private set; }
 
+    /// <summary>TorchSharp's version, and <c>without oneDNN</c> where its kernels were switched off.</summary>
+    internal static string Version =>
+        typeof(Tensor).Assembly.GetName().Version!.ToString(3) + (KernelFault is null ? "" : " without oneDNN");
+
     /// <summary>What is missing, or what is computed wrongly; null where libtorch could be loaded.</summary>
     public static string? Problem => TryLoad() ? null : _problem;
 

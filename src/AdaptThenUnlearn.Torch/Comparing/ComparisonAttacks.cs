@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Attacks;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Training;
@@ -105,11 +106,13 @@ public sealed class ComparisonAttacks(
         return lacking.Count;
     }
 
-    // Everything that decides the result but for the attack's own settings is in the name.
+    // Everything that decides the result is in the name, so that a cell of another version or libtorch is not mistaken for one
+    // of this. The number of threads is not: machines that share the work may differ in it.
     private string FolderOf(AttackedClass asked, AttackTarget target)
     {
         var name = target.Key?.FileName ?? $"original-{CellKey.Slug(asked.Class)}";
-        var digest = Sha256Digest.Compute(string.Join('\n', asked.Asked, target.Sha256 ?? "original", budget, device));
+        var digest = Sha256Digest.Compute(string.Join(
+            '\n', asked.Asked, target.Sha256 ?? "original", budget, device, AttackRuns.Revision, TorchBackend.Version));
         return Path.Combine(folder, $"{name}-{digest[..8]}");
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
@@ -38,16 +39,19 @@ public static class GeneratorRequirements
                 "$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
     }
 
-    /// <summary>Refuses an attack that could never be made, before anything is measured.</summary>
-    /// <exception cref="PolicyMismatchException">An attack trains, and there is no discriminator to train against.</exception>
+    /// <summary>
+    /// Refuses an attack that could never be measured in full, and so fails the gate for certain, before anything is measured. One
+    /// that only warns is left to warn.
+    /// </summary>
+    /// <exception cref="PolicyMismatchException">The generator lacks what an attack needs; the message says what.</exception>
     public static void RequireAttackable(UnlearningPolicy policy, LoadedGenerator original)
     {
         foreach (var (index, audit) in (policy.Audits ?? []).Index())
-            if (audit.Attack == AttackLimit.NeedsDiscriminator && original.Discriminator is null)
+            if (!audit.IsAdvisory && KnownAttacks.Named(audit.Attack)
+                .WhyImpossible(original.Generator, original.Discriminator) is { } impossible)
                 throw new PolicyMismatchException(
                     FormattableString.Invariant($"$.audits[{index}].attack"),
-                    $"'{audit.Attack}' trains against a discriminator, and the generator's checkpoint has none; name a file that "
-                        + "has it as 'generator.discriminator', or remove this attack");
+                    $"'{audit.Attack}' {impossible}: remove this attack, or make it 'advisory'");
     }
 
     /// <summary>Refuses training options that do not suit the generator.</summary>

@@ -17,7 +17,7 @@ public static class ProcessEnvironment
         return new RunEnvironment(
             RuntimeInformation.OSDescription,
             RuntimeInformation.FrameworkDescription,
-            typeof(Tensor).Assembly.GetName().Version!.ToString(3) + (TorchBackend.KernelFault is null ? "" : " without oneDNN"),
+            TorchBackend.Version,
             device.ToString(), get_num_threads(), process.PeakWorkingSet64);
     }
 }

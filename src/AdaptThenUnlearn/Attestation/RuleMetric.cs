@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -42,7 +43,7 @@ internal static class RuleMetric
         var measured = record.After ?? record.Before;
         if (rule.Limit is RuleLimit.MaxSuccess)
             return FormattableString.Invariant(
-                $"{measured.FindAttack(rule.Attack!, rule.Subject!)?.Strongest?.Attempts ?? 0} attempts, seed {measured.Seed}");
+                $"{Judged(rule, record, measured)?.Attempts ?? 0} attempts, seed {measured.Seed}");
         var reading = rule.IsOfFeature
             ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
             : null;
@@ -61,4 +62,8 @@ internal static class RuleMetric
         var counted = images is { } known ? FormattableString.Invariant($"{known} generated images") : "generated images";
         return FormattableString.Invariant($"{counted}, latents of seed {measured.Seed}{person}");
     }
+
+    // The gate judges the variant with the largest upper bound, which need not be the one with the largest share.
+    private static AttackVariant? Judged(RuleName rule, RunRecord record, Measurement measured) =>
+        measured.FindAttack(rule.Attack!, rule.Subject!)?.Judge(record.Policy.Evaluation.Confidence).Worst;
 }

@@ -11,19 +11,10 @@ internal static class AttackRules
     /// <param name="policy">Has the limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     /// <param name="after">Readings of the unlearned generator; null when nothing was trained.</param>
-    /// <param name="advisory">Whether to judge the limits that are only reported, or those that stop a release.</param>
-    public static IEnumerable<Finding> Judge(UnlearningPolicy policy, Measurement before, Measurement? after, bool advisory) =>
+    public static IEnumerable<Finding> Judge(UnlearningPolicy policy, Measurement before, Measurement? after) =>
         from feature in policy.UndesiredFeatures
         from audit in policy.Audits ?? []
-        where audit.IsAdvisory == advisory
         select Judge(policy.Evaluation, feature, audit, before, after);
-
-    /// <summary>What a missed limit is called that is only reported.</summary>
-    /// <param name="finding">Of such a limit, failed or not measured.</param>
-    public static string WarnOf(Finding finding) => finding.State is FindingState.NotMeasured
-        ? $"{finding.Rule} (advisory) was not measured: {finding.Explanation}."
-        : $"{finding.Rule} (advisory) is not met: {finding.Explanation}; at most "
-            + $"{ReadingText.Percent(finding.Limit)} may succeed.";
 
     private static Finding Judge(
         EvaluationOptions evaluation, UndesiredFeature feature, AttackLimit audit, Measurement before, Measurement? after)

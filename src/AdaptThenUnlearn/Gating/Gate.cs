@@ -50,7 +50,7 @@ public static partial class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
             .. ratchet is not null || policy.Ratchet is true ? RatchetRules(policy, after ?? before, ratchet) : [],
-            .. AttackRules.Judge(policy, before, after, advisory: false),
+            .. AttackRules.Judge(policy, before, after),
         ];
         List<string> warnings =
         [
@@ -58,11 +58,8 @@ public static partial class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
             .. MeasurementWarnings.Find(policy, after ?? before),
             .. ratchet?.PolicySha256 is { } own && own != ratchet.Baseline.PolicySha256 ? [OtherPolicy] : Array.Empty<string>(),
-            .. AttackRules.Judge(policy, before, after, advisory: true)
-                .Where(finding => finding.StopsRelease).Select(AttackRules.WarnOf),
         ];
-        if (policy.Rules is not null)
-            findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));
+        findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));
         if (findings.Count > 0 && findings.TrueForAll(finding => finding.OnlyWarns is not null))
             warnings.Add(NothingEnforced);
         string[] generators = [before.GeneratorSha256, (after ?? before).GeneratorSha256];

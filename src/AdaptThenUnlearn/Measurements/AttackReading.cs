@@ -13,13 +13,18 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Budget">
 /// What the attack could spend; null, and left out, where whoever keeps the reading says it once for all attacks.
 /// </param>
+/// <param name="DiscriminatorSha256">
+/// Digest of the file with the discriminator that the attack trained against, 64 lower-case hexadecimal digits; null, and left
+/// out, for attacks without one.
+/// </param>
 public sealed record AttackReading(
     string Attack,
     string Feature,
     string GeneratorSha256,
     IReadOnlyList<AttackVariant> Variants,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ClassMatrix? Classes = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AttackBudget? Budget = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AttackBudget? Budget = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? DiscriminatorSha256 = null)
 {
     /// <summary>Why no variant, or not every variant, was measured; null where each of them was.</summary>
     [JsonIgnore]

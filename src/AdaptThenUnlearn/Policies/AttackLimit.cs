@@ -11,13 +11,13 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Budget">
 /// How much the attack may spend: the name of a profile, or an object with the numbers that differ from it.
 /// </param>
-/// <param name="Advisory">Whether a missed limit is only reported, as a warning. When absent, it fails the gate.</param>
+/// <param name="Advisory">Whether the rule only warns. When absent, a missed limit fails the gate.</param>
 /// <param name="Images">
 /// Folder of real pictures that show the feature, of the generator's size, relative to the policy file; for <c>inversion</c>,
 /// which then reconstructs them too. Needs a policy with one undesired feature.
 /// </param>
 public sealed record AttackLimit(
-    [KnownName(NameKind.Attack), Examples("latent-search")] string Attack,
+    [KnownName(NameKind.Attack), Examples("truncation")] string Attack,
     [Within(0, 1), Examples(0.05)] double MaxSuccess,
 
     // Absent values are not written, here and below, so that a policy that leaves one out keeps its digest.
@@ -25,7 +25,7 @@ public sealed record AttackLimit(
     [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Advisory = null,
     [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Images = null)
 {
-    /// <summary>Whether a missed limit is only reported.</summary>
+    /// <summary>Whether the rule only warns.</summary>
     [JsonIgnore]
     public bool IsAdvisory => Advisory is true;
 
@@ -62,13 +62,20 @@ public sealed record AttackLimit(
     /// <summary>The attack that trains, and so needs a discriminator.</summary>
     public const string NeedsDiscriminator = "relearning";
 
-    // An attack has as many attempts as images for a rate, or as starts of a search, and seldom fewer.
+    /// <summary>The most attempts that any variant of an attack has; <c>same-latents</c> may have fewer.</summary>
+    /// <param name="attack">Name of the attack.</param>
+    /// <param name="budget">How much it may spend.</param>
+    public static int MostAttempts(string attack, AttackBudget budget) =>
+        _fromStarts.Contains(attack) ? budget.Starts : budget.Samples;
+
+    private static readonly string[] _fromStarts = ["latent-search", TakesImages];
+
     private IEnumerable<PolicyFinding> CheckProvability(JsonPath at, EvaluationOptions evaluation)
     {
         if (Budget?.Profile is { } profile && !AttackBudget.Profiles.ContainsKey(profile))
             yield break;   // said where the profile is
 
-        var most = Math.Max(BudgetInEffect.Samples, BudgetInEffect.Starts);
+        var most = MostAttempts(Attack, BudgetInEffect);
         var bound = ClopperPearson.UpperBound(0, most, evaluation.Confidence);
         if (MaxSuccess < bound)
             yield return at["maxSuccess"].Warning(

@@ -25,6 +25,12 @@ public static class CanonicalJson
         return used == new ClassifierChoice("", null, null) ? fileSha256 : Sha256Digest.Compute($"{fileSha256}\n{Write(used)}");
     }
 
+    /// <summary>
+    /// How a classifier's outputs are read, without where its file is and which digest it must have: whoever uses this knows the
+    /// digest of the file itself.
+    /// </summary>
+    public static string SerializeReading(ClassifierChoice choice) => Write(choice with { Checkpoint = "", Sha256 = null });
+
     private static string Write<T>(T value)
     {
         using var stream = new MemoryStream();

@@ -49,6 +49,10 @@ public sealed record RuleEnforcement(
             && policy.Quality?.MinShareKept is not null
             ? []
             : policy.CheckRule(at["rule"], Rule),
+        .. at["rule"].Must(
+            !policy.IsAdvisory(RuleName.Parse(Rule)),
+            "has no effect: the attack is 'advisory', so its rule warns on every day; remove one of them",
+            JsonPath.Root["audits"]),
         .. at["effectiveFrom"].Must(
             Severity != Warn || EffectiveFrom is null,
             $"has no effect: with 'severity' '{Warn}' the rule warns on every day; leave one of them out", at["severity"]),

@@ -62,8 +62,8 @@ public sealed record UnlearningPolicy(
     [
         .. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? [],
         .. Ratchet is true ? RatchetRuleNames() : [],
-        .. UndesiredFeatures.SelectMany(feature => (Audits ?? [])
-            .Where(audit => !audit.IsAdvisory).Select(audit => RuleName.MaxSuccess(feature.Name, audit.Attack))),
+        .. UndesiredFeatures.SelectMany(
+            feature => (Audits ?? []).Select(audit => RuleName.MaxSuccess(feature.Name, audit.Attack))),
     ];
 
     // A run can be given an accepted one although the policy does not ask for it.
@@ -84,9 +84,14 @@ public sealed record UnlearningPolicy(
     public RuleEnforcement? FindLeniency(RuleName rule, DateOnly today) =>
         FindEnforcement(rule) is { } found && found.OnlyWarns(today) ? found : null;
 
+    /// <summary>Whether a rule is of an attack whose missed limit only warns.</summary>
+    internal bool IsAdvisory(RuleName rule) => rule.Limit is RuleLimit.MaxSuccess
+        && (Audits ?? []).Any(audit => audit.Attack == rule.Attack && audit.IsAdvisory);
+
     // The entry of one class goes before that of all classes.
-    internal RuleEnforcement? FindEnforcement(RuleName rule) =>
-        Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
+    internal RuleEnforcement? FindEnforcement(RuleName rule) => IsAdvisory(rule)
+        ? new RuleEnforcement(rule.ToString(), RuleEnforcement.Warn)
+        : Rules?.FirstOrDefault(each => RuleName.Parse(each.Rule) == rule)
             ?? (rule is { Limit: RuleLimit.MinShareKept or RuleLimit.NoWorseShare, Subject: not null }
                 ? FindEnforcement(rule with { Subject = null })
                 : null);

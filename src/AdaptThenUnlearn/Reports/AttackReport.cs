@@ -144,7 +144,8 @@ public static class AttackReport
     private static string Facts(AttackStudy study, Func<string, string> escape) => string.Create(
         CultureInfo.InvariantCulture,
         $"{Mark}, {study.Tool}. Seed {study.Seed}; {study.Samples} images for each rate, {study.Starts} starts and {study.Steps} "
-            + $"steps for each search. "
+            + $"steps for each search; at most {study.TrainingSteps} training steps, on at most {study.Negatives} images of the "
+            + $"feature. "
             + $"{string.Join("; ", study.Generators.Select(each => $"{each.Name}: {each.Sha256[..12]}"))}."
             + $"{(study.Images is { } images ? DescribeImages(images, escape) : "")}");
 

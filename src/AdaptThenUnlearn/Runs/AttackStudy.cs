@@ -12,6 +12,8 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Samples">Images for each rate that was counted.</param>
 /// <param name="Starts">Latents from which each search started.</param>
 /// <param name="Steps">Gradient steps of each search.</param>
+/// <param name="TrainingSteps">Most training steps of an attack that trains.</param>
+/// <param name="Negatives">Most images of the feature that an attack trained on.</param>
 /// <param name="Generators">The generators that were attacked, the original first.</param>
 /// <param name="Attacks">What was found, in the order of the reports.</param>
 /// <param name="Images">
@@ -26,6 +28,8 @@ public sealed record AttackStudy(
     int Samples,
     int Starts,
     int Steps,
+    int TrainingSteps,
+    int Negatives,
     IReadOnlyList<StudiedGenerator> Generators,
     IReadOnlyList<StudiedAttack> Attacks,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StudiedImages? Images = null)

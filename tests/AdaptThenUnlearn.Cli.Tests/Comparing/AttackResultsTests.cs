@@ -44,6 +44,24 @@ public sealed class AttackResultsTests
     private static string Collapsed(string page) => string.Join(
         '\n', page.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
 
+    // Where the feature was not back within 10 steps, only 10 are proven: not near the 50 of retraining.
+    [Fact]
+    public void Cost_NotReachedWithinFewSteps_IsNoMoreThanThoseSteps()
+    {
+        var results = Results(retrained: true);
+        var short10 = results.Results.Select(result => result.Method == "default" && result.Attack == "relearning"
+            ? result with
+            {
+                Reading = Reading(
+                    "relearning", new AttackVariant("10 steps", 1, 100, TrainingSteps: 10, TrainingImages: 10)),
+            }
+            : result).ToList();
+
+        var page = Collapsed(AttackResultsPage.Render(results with { Results = short10 }, "attacks"));
+
+        Assert.Contains("0 of 2 near (above 0.2)", page, StringComparison.Ordinal);
+    }
+
     private static AttackResults Results(bool retrained)
     {
         const string Missing = "the run was not made";

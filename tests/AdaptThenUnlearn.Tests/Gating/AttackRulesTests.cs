@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
@@ -73,7 +74,7 @@ public sealed class AttackRulesTests
     }
 
     [Fact]
-    public void Advisory_Missed_IsAWarningAndNoRule()
+    public void Advisory_Missed_IsAFindingThatOnlyWarns()
     {
         var policy = _policy with { Audits = [_policy.Audits![0] with { Advisory = true }] };
 
@@ -81,15 +82,42 @@ public sealed class AttackRulesTests
         var notMade = Gate.Judge(policy, Records.Before, Records.After, Records.Today);
         var met = Gate.Judge(policy, Records.Before, Attacked(new AttackVariant("a", 0, 1000)), Records.Today);
 
-        Assert.All([missed, notMade, met], verdict => Assert.DoesNotContain(verdict.Findings, finding => finding.Rule == _rule));
-        Assert.Contains(
-            missed.Warnings, warning => warning.StartsWith(
-                "digit-8/maxSuccess/truncation (advisory) is not met: a: 500 of 1000", StringComparison.Ordinal));
-        Assert.Contains(
-            "digit-8/maxSuccess/truncation (advisory) was not measured: the attack was not made.", notMade.Warnings);
-        Assert.DoesNotContain(met.Warnings, warning => warning.Contains("maxSuccess", StringComparison.Ordinal));
-        Assert.True(missed.Passed);
+        Assert.Equal(
+            [FindingState.Warned, FindingState.WarnedNotMeasured, FindingState.Passed],
+            new[] { missed, notMade, met }.Select(verdict => verdict.Findings.Single(finding => finding.Rule == _rule).State));
+        var others = missed.Findings.Where(finding => finding.Rule != _rule).ToList();
+        Assert.Equal(Outcome.Passed, Outcomes.FromFindings(others));
+        Assert.Equal(Outcome.PassedWithWarnings, missed.Outcome);
+        Assert.Equal(Outcome.PassedWithWarnings, notMade.Outcome);
+        Assert.Equal(Outcome.Passed, met.Outcome);
+        var record = Run(Attacked(new AttackVariant("a", 500, 1000)), policy);
+        var attested = TestResultStatement.Create(record, record.Verdict, new string('a', 64))["predicate"]!;
+        Assert.Contains("digit-8/maxSuccess/truncation", attested["warnedTests"]!.ToJsonString().Replace(
+            "\\u002F", "/", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal("WARNED", (string)attested["result"]!);
     }
+
+    // Nothing could fail, so nothing was proven.
+    [Fact]
+    public void Advisory_AloneInAPolicy_IsNotEnforced()
+    {
+        var policy = _policy with
+        {
+            Audits = [_policy.Audits![0] with { Advisory = true }], Quality = null,
+            UndesiredFeatures = [_policy.UndesiredFeatures[0] with { MaxRate = null, MinUnlearned = null }],
+        };
+
+        var met = Gate.Judge(policy, Records.Before, Attacked(new AttackVariant("a", 0, 1000)), Records.Today);
+
+        Assert.Equal(Outcome.NotEnforced, met.Outcome);
+    }
+
+    // 6 of 100 is the largest share, and 0 of 10 the largest upper bound, which is judged.
+    [Fact]
+    public void Metric_OfAnAttack_CountsTheAttemptsOfTheJudgedVariant() => Assert.StartsWith(
+        "10 attempts, ",
+        RuleMetric.Images(_rule, Run(Attacked(new AttackVariant("a", 6, 100), new AttackVariant("b", 0, 10)))),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Untrained_TheOriginalIsJudged()
@@ -193,8 +221,8 @@ public sealed class AttackRulesTests
     private static AttackReading Reading(Measurement measured, params IReadOnlyList<AttackVariant> variants) =>
         new("truncation", "digit-8", measured.GeneratorSha256, variants, Budget: AttackBudget.Quick);
 
-    private static RunRecord Run(Measurement after) =>
-        Records.Run(Gate.Judge(_policy, Records.Before, after, Records.Today), _policy) with
+    private static RunRecord Run(Measurement after, UnlearningPolicy? policy = null) =>
+        Records.Run(Gate.Judge(policy ?? _policy, Records.Before, after, Records.Today), policy ?? _policy) with
         {
             After = after,
             PolicySource = new PolicySource(

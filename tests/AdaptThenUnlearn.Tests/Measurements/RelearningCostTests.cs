@@ -25,7 +25,7 @@ public sealed class RelearningCostTests
     {
         var costs = RelearningCost.Of(
             Reading(
-                Trained(0, null, 99), Trained(10, null, 1), Trained(10, 10, 60), Trained(10, 1, 3), Trained(50, 1, 70),
+                Trained(0, null, 49), Trained(10, null, 1), Trained(10, 10, 60), Trained(10, 1, 3), Trained(50, 1, 70),
                 AttackVariant.NotMeasured("50 steps", "training diverged") with { TrainingSteps = 50, TrainingImages = 10 }),
             original: 1);
 
@@ -33,11 +33,26 @@ public sealed class RelearningCostTests
         Assert.Equal(["50 steps", "10 steps", "not within 10 steps"], costs.Select(cost => cost.Words));
     }
 
+    // Nothing was taught where the feature had never gone, even if training then drives it out.
+    [Fact]
+    public void Cost_OfAFeatureThatIsThereWithoutTraining_IsZero()
+    {
+        var costs = RelearningCost.Of(
+            Reading(Trained(0, null, 50), Trained(10, 10, 0), Trained(50, 10, 100), Trained(10, null, 0)), original: 1);
+
+        Assert.Equal([new(10, 0, 50), new RelearningCost(null, 0, 10)], costs);
+        Assert.All(costs, cost => Assert.Equal("without training", cost.Words));
+    }
+
     [Theory]
     [InlineData(50, 200, 10, 200, "5")]
     [InlineData(null, 200, 50, 200, "above 4")]
     [InlineData(10, 200, null, 200, "below 0.05")]
     [InlineData(null, 200, null, 200, null)]
+    [InlineData(0, 200, 50, 200, "0")]
+    [InlineData(0, 200, 0, 200, "1")]
+    [InlineData(10, 200, 0, 200, null)]
+    [InlineData(null, 200, 0, 200, null)]
     public void Ratio_ToAnotherGenerator_SaysWhatIsKnown(int? mine, int most, int? its, int itsMost, string? words) =>
         Assert.Equal(words, new RelearningCost(1, mine, most).RatioTo(new RelearningCost(1, its, itsMost)));
 
@@ -56,7 +71,7 @@ public sealed class RelearningCostTests
         StudiedAttack Of(string generator, params AttackVariant[] variants) =>
             new(generator, "training", 1, Reading(variants), null);
         var study = new AttackStudy(
-            1, "atu", "p", 1, 0.95, 100, 4, 4,
+            1, "atu", "p", 1, 0.95, 100, 4, 4, 50, 10,
             [.. new[] { "before", "after", "retrained" }.Select(name => new StudiedGenerator(name, name, new string('a', 64)))],
             [
                 Of("before", Trained(0, null, 40)), Of("after", Trained(10, 1, 25), Trained(10, null, 0)),
@@ -65,6 +80,7 @@ public sealed class RelearningCostTests
 
         var page = AttackReport.RenderMarkdown(study, showsPictures: false);
 
+        Assert.Contains("at most 50 training steps, on at most 10 images of the feature", page, StringComparison.Ordinal);
         Assert.Contains("back at half of before (20 %)", page, StringComparison.Ordinal);
         var rows = page.Split('\n').Where(line => line.Contains("steps |", StringComparison.Ordinal))
             .Select(line => string.Join(

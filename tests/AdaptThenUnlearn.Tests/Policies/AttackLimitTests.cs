@@ -124,23 +124,52 @@ public sealed class AttackLimitTests
     }
 
     [Fact]
-    public void Rules_OfAnAudit_AreOnesThatWaiversMayNameUnlessAdvisory()
+    public void Rules_OfAnAudit_AreOnesThatWaiversMayName()
     {
         const string Audits = """
             { "attack": "truncation", "maxSuccess": 0.1 }, { "attack": "same-latents", "maxSuccess": 0.1, "advisory": true }
             """;
         var policy = Read(Audits).Policy!;
 
-        Assert.Contains(policy.RuleNames(), rule => rule.ToString() == "digit-8/maxSuccess/truncation");
-        Assert.DoesNotContain(policy.RuleNames(), rule => rule.Attack == "same-latents");
-        Assert.Empty(Waived("truncation").Errors);
-        Assert.Equal("$.waivers[0].rule", Assert.Single(Waived("same-latents").Errors).Path);
-
-        static PolicyResult Waived(string attack) => Read(Audits, ("\"audits\"", $$"""
+        Assert.Equal(
+            ["truncation", "same-latents"],
+            policy.RuleNames().Where(rule => rule.Limit is RuleLimit.MaxSuccess).Select(rule => rule.Attack));
+        Assert.Null(policy.FindLeniency(RuleName.MaxSuccess("digit-8", "truncation"), new DateOnly(2026, 1, 1)));
+        Assert.NotNull(policy.FindLeniency(RuleName.MaxSuccess("digit-8", "same-latents"), new DateOnly(2026, 1, 1)));
+        Assert.All(["truncation", "same-latents"], attack => Assert.Empty(Read(Audits, ("\"audits\"", $$"""
             "waivers": [
               { "rule": "digit-8/maxSuccess/{{attack}}", "reason": "r", "approvedBy": "a", "expires": "2026-12-31" }
             ], "audits"
-            """));
+            """)).Errors));
+    }
+
+    [Fact]
+    public void Rule_OfAnAdvisoryAudit_CannotBeGivenAnotherSeverity()
+    {
+        const string Audits = """{ "attack": "truncation", "maxSuccess": 0.1, "advisory": true }""";
+
+        var error = Assert.Single(Read(Audits, ("\"audits\"", """
+            "rules": [{ "rule": "digit-8/maxSuccess/truncation", "severity": "error" }], "audits"
+            """)).Errors);
+
+        Assert.Equal("$.rules[0].rule", error.Path);
+        Assert.Contains("has no effect: the attack is 'advisory'", error.Message, StringComparison.Ordinal);
+    }
+
+    // Searches have as many attempts as starts: 24 of the profile quick, which prove 11.7 %, and 200 of full, which prove 1.49 %.
+    [Theory]
+    [InlineData("latent-search", "0.11", "quick", true)]
+    [InlineData("inversion", "0.11", "quick", true)]
+    [InlineData("latent-search", "0.12", "quick", false)]
+    [InlineData("inversion", "0.015", "full", false)]
+    [InlineData("inversion", "0.014", "full", true)]
+    [InlineData("relearning", "0.011", "quick", false)]
+    public void Limit_BelowWhatTheAttemptsOfItsAttackProve_IsAWarning(string attack, string limit, string budget, bool warns)
+    {
+        var read = Read($$"""{ "attack": "{{attack}}", "maxSuccess": {{limit}}, "budget": "{{budget}}" }""");
+
+        Assert.Empty(read.Errors);
+        Assert.Equal(warns, read.Warnings.Any(warning => warning.Code == PolicyCodes.UnprovableLimit));
     }
 
     [Theory]

@@ -9,6 +9,7 @@ public sealed class AttackReportTests
 {
     private static readonly AttackStudy _study = new(
         AttackStudy.CurrentSchemaVersion, "atu 0", "no-eights", Seed: 20, Confidence: 0.95, Samples: 100, Starts: 10, Steps: 5,
+        TrainingSteps: 50, Negatives: 10,
         [new("before", "a.safetensors", new string('a', 64)), new("after", "b.safetensors", new string('b', 64))],
         [
             Attack("before", new AttackVariant("z", 9, 10, AtStart: 3, Percentile: 0.5, Usual: 8)) with

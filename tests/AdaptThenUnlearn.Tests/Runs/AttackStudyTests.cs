@@ -8,6 +8,7 @@ public sealed class AttackStudyTests
 {
     private static readonly AttackStudy _study = new(
         AttackStudy.CurrentSchemaVersion, "atu 0", "no-eights", Seed: 20, Confidence: 0.95, Samples: 100, Starts: 10, Steps: 5,
+        TrainingSteps: 50, Negatives: 10,
         Generators: [],
         [
             new("after", "images", 1, new AttackReading("truncation", "ban", new string('b', 64), [new("z", 0, 59)])),

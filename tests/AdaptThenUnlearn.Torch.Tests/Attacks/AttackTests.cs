@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -199,6 +201,64 @@ public sealed class AttackTests
         Assert.Equal("the auditor sees the feature in none of the 3 given images", none.Variants[2].Why);
     }
 
+    // More than one batch of images that are passed over, and then more that show it than there are starts.
+    [Fact]
+    public void Inversion_GivenManyImages_TakesAsManyAsThereAreStarts()
+    {
+        using var original = PlantedGenerator.Original();
+        var context = AttackContract.Context(original, original);
+        using var dark = full(AttackContext.BatchSize + 10, 1, 8, 8, -0.9f);
+        using var bright = full(context.Budget.Starts + 3, 1, 8, 8, 0.9f);
+        using var given = cat([dark, bright]);
+
+        using var found = new InversionAttack().Run(context with { GivenImages = given }, CancellationToken.None);
+
+        Assert.Equal(
+            context.Budget.Starts, found.Variants.Single(variant => variant.Name == "z, given images").Attempts);
+    }
+
+    // What a policy's limit can prove follows from the attempts that its attack makes.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void MostAttempts_OfEveryAttack_AreThoseThatItMakes(string name)
+    {
+        using var original = PlantedGenerator.Original();
+        using var hiding = PlantedGenerator.Hiding();
+        var context = AttackContract.Context(hiding, original);
+
+        using var found = KnownAttacks.Named(name).Run(context, CancellationToken.None);
+
+        var most = found.Variants.Max(variant => variant.Attempts);
+        var said = AttackLimit.MostAttempts(name, context.Budget);
+        Assert.InRange(most, name == "same-latents" ? 1 : said, said);
+    }
+
+    // What is refused before a run is what some variant would not be measured for, and nothing else.
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void WhyImpossible_OfEveryAttack_SaysWhatItWouldNotMeasure(string name)
+    {
+        using var plain = new NoStyles();
+        using var original = PlantedGenerator.Original();
+        using var hiding = PlantedGenerator.Hiding();
+        var attack = KnownAttacks.Named(name);
+        var context = AttackContract.Context(plain, plain) with { Attacked = AttackedGenerator.After };
+
+        using var able = attack.Run(AttackContract.Context(hiding, original), CancellationToken.None);
+
+        Assert.Null(attack.WhyImpossible(hiding, new BrightnessDiscriminator()));
+        Assert.All(able.Variants, variant => Assert.Null(variant.Why));
+        if (attack.WhyImpossible(plain, context.Discriminator) is null)
+            Assert.Equal("same-latents", name);   // the only one that asks nothing of a generator
+        else if (!attack.ChangesWeights)          // AttackRuns refuses these before they are made
+        {
+            using var found = attack.Run(context, CancellationToken.None);
+            Assert.Contains(found.Variants, variant => variant.Why is not null);
+        }
+    }
+
+    public static TheoryData<string> Names => [.. KnownAttacks.All.Select(attack => attack.Name)];
+
     [Fact]
     public void Relearning_CountsBeforeItTrainsAndNamesEachBudget()
     {
@@ -212,6 +272,18 @@ public sealed class AttackTests
         Assert.Equal((50, 10), (trained.TrainingSteps, trained.TrainingImages));
         var clean = found.Variants.Single(variant => variant.Name == "10 steps on clean images");
         Assert.Equal((10, null), (clean.TrainingSteps, clean.TrainingImages));
+    }
+
+    [Fact]
+    public void Relearning_OfTheFullProfile_TrainsTwoHundredStepsOnFiftyImages()
+    {
+        using var original = PlantedGenerator.Original();
+        var context = AttackContract.Context(original, original) with { Budget = AttackBudget.Full with { Samples = 50 } };
+
+        using var found = new RelearningAttack().Run(context, CancellationToken.None);
+
+        var longest = found.Variants.Single(variant => variant.Name == "200 steps on 50 images of the feature");
+        Assert.Equal((200, 50, null), (longest.TrainingSteps, longest.TrainingImages, longest.Why));
     }
 
     // Rounding has a gradient that is 0 everywhere: no step was taken, so nothing was withstood.

@@ -22,6 +22,14 @@ public sealed class MemoryShortageTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void RunOrExplain_WorkWithoutASetting_NamesNone()
+    {
+        var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("the attack", () => empty(1L << 50)));
+
+        Assert.Equal("out of memory in the attack; try a machine with more memory", failed.Message);
+    }
+
     [Theory]
     [InlineData("CUDA out of memory. Tried to allocate 2.00 GiB", true)]
     [InlineData("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", true)]
