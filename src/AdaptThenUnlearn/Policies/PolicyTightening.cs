@@ -75,7 +75,8 @@ internal static partial class PolicyTightening
             yield return Loosened(
                 JsonPath.Root["undesiredFeatures"],
                 $"makes '{counter}' count the classes that must be kept, and in the base policy it is '{counts}' "
-                    + "(quality.minShareKept): it is the classifier of the first feature; list the features in the order of the base policy");
+                    + "(quality.minShareKept): it is the classifier of the first feature; list the features in "
+                    + "the order of the base policy");
     }
 
     // The attack that trains is only as strong as what it trains against.
