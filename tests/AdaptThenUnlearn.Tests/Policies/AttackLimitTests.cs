@@ -159,10 +159,9 @@ public sealed class AttackLimitTests
     // Searches have as many attempts as starts: 24 of the profile quick, which prove 11.7 %, and 200 of full, which prove 1.49 %.
     [Theory]
     [InlineData("latent-search", "0.11", "quick", true)]
-    [InlineData("inversion", "0.11", "quick", true)]
     [InlineData("latent-search", "0.12", "quick", false)]
-    [InlineData("inversion", "0.015", "full", false)]
-    [InlineData("inversion", "0.014", "full", true)]
+    [InlineData("latent-search", "0.015", "full", false)]
+    [InlineData("latent-search", "0.014", "full", true)]
     [InlineData("relearning", "0.011", "quick", false)]
     public void Limit_BelowWhatTheAttemptsOfItsAttackProve_IsAWarning(string attack, string limit, string budget, bool warns)
     {
