@@ -38,8 +38,8 @@ public sealed class AttackRuns(
     internal const int Revision = 3;   // 3: relearning trains by settings of its own
 
     /// <summary>
-    /// How an attack trains, whatever the policy says of unlearning: as the preset <c>default</c>. Otherwise a policy could choose
-    /// a learning rate at which no attack learns anything.
+    /// How an attack trains, whatever the policy says of unlearning: as the preset <c>default</c>. Otherwise a policy could
+    /// choose a learning rate at which no attack learns anything.
     /// </summary>
     internal static TrainingSettings Training { get; } = OfDefault();
 

@@ -22,8 +22,8 @@ public interface IAttack
     bool ChangesWeights { get; }
 
     /// <summary>
-    /// Why some variant could never be measured on a generator, whatever its weights, so that a limit would fail for certain; null
-    /// where each could be.
+    /// Why some variant could never be measured on a generator, whatever its weights, so that a limit would fail for certain;
+    /// null where each could be.
     /// </summary>
     /// <param name="generator">The generator.</param>
     /// <param name="discriminator">What an attack that trains would train against; null where there is none.</param>

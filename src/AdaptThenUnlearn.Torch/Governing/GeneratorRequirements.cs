@@ -40,8 +40,8 @@ public static class GeneratorRequirements
     }
 
     /// <summary>
-    /// Refuses an attack that could never be measured in full, and so fails the gate for certain, before anything is measured. One
-    /// that only warns is left to warn.
+    /// Refuses an attack that could never be measured in full, and so fails the gate for certain, before anything is measured.
+    /// One that only warns is left to warn.
     /// </summary>
     /// <exception cref="PolicyMismatchException">The generator lacks what an attack needs; the message says what.</exception>
     public static void RequireAttackable(UnlearningPolicy policy, LoadedGenerator original)

@@ -129,7 +129,7 @@ public static partial class Gate
             || !(double.IsFinite(distance) && distance >= 0) || was.UsableGroups is null
             ? "it has no Fréchet distance with an error"
         : (was.DistanceName, was.ExtractorSha256) != (isNow.DistanceName, isNow.ExtractorSha256)
-            || (baseline.ExtractorSha256 ?? was.ExtractorSha256) != isNow.ExtractorAsUsed(policy) ? "its extractor is another"
+            || (baseline.ExtractorSha256 ?? was.ExtractorSha256) != policy.ExtractorAsUsed(isNow) ? "its extractor is another"
         : (was.ReferenceSha256, was.ReferenceSamples) != (isNow.ReferenceSha256, isNow.ReferenceSamples)
             ? "its reference is another"
         : !was.Excluded.SequenceEqual(isNow.Excluded) ? "it left out other classes"

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Measurements;
 
@@ -64,13 +63,6 @@ public sealed record QualityReading(
     /// <see cref="Groups"/>, where they can be groups of the compared images; null where nothing can be estimated from them.
     /// </summary>
     public FrechetGroups? UsableGroups => Groups is { } groups && groups.AreValidFor(Samples) ? groups : null;
-
-    /// <summary>Digest of the extractor; of a classifier, as it is used.</summary>
-    /// <param name="policy">That names the classifiers.</param>
-    internal string ExtractorAsUsed(UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(Extractor) is { } classifier
-            ? CanonicalJson.DigestAsUsed(classifier, ExtractorSha256)
-            : ExtractorSha256;
 
     /// <summary>Whether the reference was samples of an original generator.</summary>
     public bool IsAgainstOriginal => ReferenceSha256.StartsWith(OriginalGenerator + " ", StringComparison.Ordinal);

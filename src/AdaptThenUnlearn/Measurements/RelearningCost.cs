@@ -49,7 +49,8 @@ public sealed record RelearningCost(int? Images, int? Steps, int MostSteps)
 
     /// <summary>
     /// This cost over that of another generator on as many images, in words: <c>2</c>, or <c>above 4</c> where this one was not
-    /// reached, <c>below 0.25</c> where the other one was not; null where neither was, or where the other one is 0 and this is not.
+    /// reached, <c>below 0.25</c> where the other one was not; null where neither was, or where the other one is 0 and this
+    /// is not.
     /// </summary>
     /// <param name="other">The other generator's cost.</param>
     public string? RatioTo(RelearningCost other) => (Steps, other.Steps) switch

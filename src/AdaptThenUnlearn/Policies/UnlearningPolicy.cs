@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -110,6 +111,12 @@ public sealed record UnlearningPolicy(
             ? (string[])[InputRoles.Extractor]
             : [],
     ];
+
+    /// <summary>Digest of the extractor of a reading; of a classifier, as this policy uses it.</summary>
+    internal string ExtractorAsUsed(QualityReading reading) =>
+        Classifiers.GetValueOrDefault(reading.Extractor) is { } classifier
+            ? CanonicalJson.DigestAsUsed(classifier, reading.ExtractorSha256)
+            : reading.ExtractorSha256;
 
     /// <summary>The JSON path of a rule's limit; null if this policy does not have that rule.</summary>
     internal string? PathOfLimit(RuleName rule)

@@ -54,7 +54,7 @@ public static class Comparability
     private static string? OfQuality(RunRecord earlier, RunRecord current, QualityReading? was, QualityReading? isNow) =>
         was is null || isNow is null ? "not measured"
         : was.DistanceName != isNow.DistanceName
-            || was.ExtractorAsUsed(earlier.Policy) != isNow.ExtractorAsUsed(current.Policy) ? "another extractor"
+            || earlier.Policy.ExtractorAsUsed(was) != current.Policy.ExtractorAsUsed(isNow) ? "another extractor"
         : was.ReferenceSha256 != isNow.ReferenceSha256 || was.ReferenceSamples != isNow.ReferenceSamples ? "another reference"
         : !was.Excluded.SequenceEqual(isNow.Excluded) ? "other classes excluded"
         : was.Samples != isNow.Samples ? FormattableString.Invariant($"{was.Samples} images, not {isNow.Samples}")

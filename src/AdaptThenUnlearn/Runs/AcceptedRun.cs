@@ -126,7 +126,7 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
             counter,
             counter is null ? null : DigestOf(counter, record.Policy, record.Inputs),
             (record.After ?? record.Before).Quality is { } quality
-                && quality.ExtractorAsUsed(record.Policy) is var extractor && extractor != quality.ExtractorSha256
+                && record.Policy.ExtractorAsUsed(quality) is var extractor && extractor != quality.ExtractorSha256
                     ? extractor
                     : null);
     }
