@@ -7,24 +7,15 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>
-/// Classifiers of torchvision that a policy can name, so that their state dict is enough. A new one: add its line.
+/// Classifiers of torchvision that a policy can name, so that their state dict is enough. A new one: add its name and its line.
 /// </summary>
 /// <remarks>
 /// He et al. 2016 (arXiv:1512.03385). The layers are those of the package TorchVision, which has torchvision's names.
 /// </remarks>
 public static class TorchvisionClassifiers
 {
-    private static readonly Dictionary<string, Func<int, nn.Module<Tensor, Tensor>>> _all = new()
-    {
-        ["resnet18"] = classes => torchvision.models.resnet18(classes),
-        ["resnet34"] = classes => torchvision.models.resnet34(classes),
-        ["resnet50"] = classes => torchvision.models.resnet50(classes),
-        ["resnet101"] = classes => torchvision.models.resnet101(classes),
-        ["resnet152"] = classes => torchvision.models.resnet152(classes),
-    };
-
-    /// <summary>Their names, as torchvision has them.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. _all.Keys];
+    /// <summary>Their names, as torchvision has them. To list them loads no libtorch.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"];
 
     /// <summary>Loads one in eval mode.</summary>
     /// <param name="architecture">One of <see cref="Names"/>.</param>
@@ -61,12 +52,23 @@ public static class TorchvisionClassifiers
                 $"has {stored} classes, the policy names {classes.Count}",
                 "name all of them, in the order of its outputs");
 
-        var classifier = new TorchvisionClassifier(architecture, _all[architecture](classes.Count), images, classes, preprocessor)
+        var classifier = new TorchvisionClassifier(architecture, Build(architecture, classes.Count), images, classes, preprocessor)
         {
             Outputs = outputs,
         };
         return GeneratorCheckpoint.LoadStateDict(classifier, TorchvisionClassifier.Locate, weights, device);
     }
+
+    private static nn.Module<Tensor, Tensor> Build(string architecture, int classes) => architecture switch
+    {
+        "resnet18" => torchvision.models.resnet18(classes),
+        "resnet34" => torchvision.models.resnet34(classes),
+        "resnet50" => torchvision.models.resnet50(classes),
+        "resnet101" => torchvision.models.resnet101(classes),
+        "resnet152" => torchvision.models.resnet152(classes),
+        _ => throw new ArgumentException(
+            $"'{architecture}' is not a classifier of torchvision; use one of: {string.Join(", ", Names)}"),
+    };
 }
 
 /// <summary>A network of torchvision whose last layer is linear and called <c>fc</c>.</summary>
