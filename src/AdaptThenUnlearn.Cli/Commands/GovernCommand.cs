@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -109,7 +110,8 @@ public sealed class GovernCommand(Terminal terminal)
             throw new BadArgumentException(
                 "--audit judges an earlier run, with the accepted run that it was compared with: give no --ratchet with it");
 
-        // Read every policy, and check that their folders can be used.
+        // Read every policy, and check that their folders can be used. Where nothing has changed, no tensor is needed.
+        TorchBackend.PostponeLoading();
         var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
         var earlierRecords =
             new RecordReuse(isMeasured || parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
