@@ -25,7 +25,10 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <param name="accepted">The last accepted run, with which a run is compared; null without one.</param>
     public InputFiles Inputs(AcceptedRun? accepted = null) => new(Policy, Path)
     {
-        PolicySha256 = Sha256, LockFile = Lock?.Path, LockSha256 = Lock?.Sha256, Accepted = accepted,
+        PolicySha256 = Sha256,
+        LockFile = Lock?.Path,
+        LockSha256 = Lock?.Sha256,
+        Accepted = accepted,
         Bases = Result.Bases,
     };
 

@@ -40,7 +40,7 @@ internal sealed class VerdictLine
     /// <summary>The file is a JSON schema and not a policy; the name is the file's, percent-encoded.</summary>
     public const string Skipped = "skipped";
 
-    private static readonly string[] _outcomes = 
+    private static readonly string[] _outcomes =
         [Passed, Waived, Warned, NotEnforced, Failed, NotMeasured, Advisory, Error, Skipped];
 
     private VerdictLine(string outcome, string policy) => (Outcome, Policy) = (outcome, policy);

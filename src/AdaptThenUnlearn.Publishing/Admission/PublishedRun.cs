@@ -50,7 +50,7 @@ public sealed record PublishedRun(
     /// <summary>
     /// Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.
     /// </summary>
-    public bool IsUnproven => Untrusted && Verification.Passed && 
+    public bool IsUnproven => Untrusted && Verification.Passed &&
         (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0 || ChoseBaseline);
 
     /// <summary>The outcome; failed where the record is not valid.</summary>

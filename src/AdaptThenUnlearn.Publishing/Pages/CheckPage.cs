@@ -75,7 +75,7 @@ public sealed record CheckPage(
         return $"{OutcomeText.Describe(outcome)}: {(reason.Length > 0 ? reason : "no rule was judged")}";
     }
 
-    private static bool NeedsAttention(Finding finding) => 
+    private static bool NeedsAttention(Finding finding) =>
         finding.StopsRelease || finding.IsWarning || finding.State is FindingState.Waived;
 
     private static string Met(IReadOnlyList<Finding> findings)

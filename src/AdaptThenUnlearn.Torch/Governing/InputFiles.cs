@@ -122,7 +122,7 @@ public sealed class InputFiles
     }
 
     /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
-    public IEnumerable<(string Role, string Path)> EnumerateFiles() => 
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
     [
         .. _paths.EnumerateFiles(LockFile),
         .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), Path.GetFullPath(basis.Path))),

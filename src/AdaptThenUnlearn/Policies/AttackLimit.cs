@@ -114,7 +114,9 @@ public sealed record AttackSpending(
         var profile = AttackBudget.Profiles[Profile ?? DefaultProfile];
         return profile with
         {
-            Samples = Samples ?? profile.Samples, Starts = Starts ?? profile.Starts, Steps = Steps ?? profile.Steps,
+            Samples = Samples ?? profile.Samples,
+            Starts = Starts ?? profile.Starts,
+            Steps = Steps ?? profile.Steps,
         };
     }
 }

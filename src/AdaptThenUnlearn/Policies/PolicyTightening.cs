@@ -298,7 +298,11 @@ internal static partial class PolicyTightening
             : null,
         Evaluation = policy.Evaluation with
         {
-            Samples = 0, MaxSamples = 0, Confidence = 0, AuditorErrors = null, Range = policy.Evaluation.RangeOrDefault,
+            Samples = 0,
+            MaxSamples = 0,
+            Confidence = 0,
+            AuditorErrors = null,
+            Range = policy.Evaluation.RangeOrDefault,
         },
         Unlearning = UnlearningPresets.Get(UnlearningPresets.DefaultName),
         Waivers = [],

@@ -103,7 +103,8 @@ public sealed class AttackRulesTests
     {
         var policy = _policy with
         {
-            Audits = [_policy.Audits![0] with { Advisory = true }], Quality = null,
+            Audits = [_policy.Audits![0] with { Advisory = true }],
+            Quality = null,
             UndesiredFeatures = [_policy.UndesiredFeatures[0] with { MaxRate = null, MinUnlearned = null }],
         };
 
