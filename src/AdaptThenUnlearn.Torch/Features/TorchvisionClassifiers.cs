@@ -52,10 +52,8 @@ public static class TorchvisionClassifiers
                 $"has {stored} classes, the policy names {classes.Count}",
                 "name all of them, in the order of its outputs");
 
-        var classifier = new TorchvisionClassifier(architecture, Build(architecture, classes.Count), images, classes, preprocessor)
-        {
-            Outputs = outputs,
-        };
+        var network = Build(architecture, classes.Count);
+        var classifier = new TorchvisionClassifier(architecture, network, images, classes, preprocessor) { Outputs = outputs };
         return GeneratorCheckpoint.LoadStateDict(classifier, TorchvisionClassifier.Locate, weights, device);
     }
 
