@@ -187,6 +187,7 @@ public sealed class GovernCommand(Terminal terminal)
                 $"--audit judges the record in {run.Folder}, which is not trusted: {doubt}; add --reuse if nobody else writes "
                 + "that folder");
 
+        TorchBackend.Load();   // the artifact is written again
         try
         {
             var record = new AuditedRun(run.Inputs, run.Folder, Vocabulary.Known, TimeProvider.System).Judge(
