@@ -205,6 +205,6 @@ public sealed class AttackRuns(
 
         // The same file is another classifier where its outputs are read otherwise.
         string Identify(string classifier) =>
-            $"{classifiers.Sha256(classifier)} {CanonicalJson.SerializeReading(policy.Classifiers[classifier])}";
+            CanonicalJson.DigestAsUsed(policy.Classifiers[classifier], classifiers.Sha256(classifier));
     }
 }

@@ -18,7 +18,7 @@ public static class CanonicalJson
     /// </summary>
     /// <param name="classifier">Its path, pin and format do not count: they only find the file and read it.</param>
     /// <param name="fileSha256">Digest of its file.</param>
-    internal static string DigestAsUsed(ClassifierChoice classifier, string fileSha256)
+    public static string DigestAsUsed(ClassifierChoice classifier, string fileSha256)
     {
         var used = new ClassifierChoice(
             "", classifier.Classes, null, classifier.Outputs, null, classifier.Preprocessing, classifier.Architecture);
@@ -26,10 +26,10 @@ public static class CanonicalJson
     }
 
     /// <summary>
-    /// How a classifier's outputs are read, without where its file is and which digest it must have: whoever uses this knows the
-    /// digest of the file itself.
+    /// SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that is in effect.
     /// </summary>
-    public static string SerializeReading(ClassifierChoice choice) => Write(choice with { Checkpoint = "", Sha256 = null });
+    public static string Digest(UnlearningPolicy policy) =>
+        Sha256Digest.Compute(Serialize(policy));
 
     private static string Write<T>(T value)
     {
@@ -39,12 +39,6 @@ public static class CanonicalJson
 
         return Encoding.UTF8.GetString(stream.ToArray());
     }
-
-    /// <summary>
-    /// SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that is in effect.
-    /// </summary>
-    public static string Digest(UnlearningPolicy policy) =>
-        Sha256Digest.Compute(Serialize(policy));
 
     private static void WriteSorted(JsonElement element, Utf8JsonWriter writer)
     {
