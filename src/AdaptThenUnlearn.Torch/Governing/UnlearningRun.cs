@@ -75,7 +75,11 @@ public sealed class UnlearningRun(
 
         // Judge the original as it is where nothing is to be unlearned.
         var artifact = new JudgedGenerator(_policy, inputs, folder, original, request.Tool);
-        if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
+        if (original.WhyNotTrainable is { } fixedForever)
+            inputs.AddRemark(
+                InputRoles.Generator, $"it {fixedForever}, so that it was measured and judged, and nothing was trained",
+                isWarning: request.Train && violated.Count > 0);
+        if (!request.Train || violated.Count == 0 || original.WhyNotTrainable is not null || Gate.IsMeaningless(before))
         {
             pictures.Grid(original.Generator, unlearned: null);
             before = Gate.IsMeaningless(before)
