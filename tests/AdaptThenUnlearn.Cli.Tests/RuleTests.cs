@@ -156,6 +156,54 @@ public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
             changed.Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Govern_PolicyOfAPackage_IsReadFromWhereNuGetRestoresIt()
+    {
+        var packages = new Dictionary<string, string> { [Files.PackagePath.FolderVariable] = house.At("packages") };
+        var folder = Directory.CreateDirectory(house.At("packages/contoso.policies/1.2.0")).FullName;
+        house.Policy("packaged", "\"maxRate\": 0.9");
+        var text = File.ReadAllText(house.At("packaged.json"))
+            .Replace("\"auditor.safetensors\"", "\"models/auditor.safetensors\"", StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(folder, "base.json"), text);
+        var policy = house.At("of-package.json");
+        File.WriteAllText(policy, $$"""
+            {
+              "name": "of-package",
+              "extends": {
+                "policy": "nuget:Contoso.Policies/1.2.0/base.json", "sha256": "{{Files.Sha256Digest.Compute(text)}}"
+              },
+              "generator": { "checkpoint": "generator.safetensors" }
+            }
+            """);
+
+        // The package has the base, and not yet the auditor that it names.
+        foreach (var file in new[] { "annotator.safetensors", "reference.safetensors" })
+            File.Copy(house.At(file), Path.Combine(folder, file));
+        Assert.Equal(3, GovernWith(packages).ExitCode);
+        Directory.CreateDirectory(Path.Combine(folder, "models"));
+        File.Copy(house.At("auditor.safetensors"), Path.Combine(folder, "models", "auditor.safetensors"));
+        var (exitCode, _, errors) = GovernWith(packages);
+        Assert.True(exitCode == 0, errors);
+        var record = RunRecordFile.Read(Out("of-package", "run.json"));
+        Assert.Contains(
+            "nuget:Contoso.Policies/1.2.0/models/auditor.safetensors",
+            record.Policy.Classifiers.Values.Select(classifier => classifier.Checkpoint));
+        Assert.Equal(0, Atu.Run("verify", Out("of-package", "run.json")).ExitCode);
+
+        var missing = GovernWith(new Dictionary<string, string> { [Files.PackagePath.FolderVariable] = house.At("none") });
+        Assert.Equal(2, missing.ExitCode);
+        Assert.Contains(
+            $"$.extends.policy: cannot be read: the package Contoso.Policies 1.2.0 is not in {house.At("none")}",
+            missing.Errors, StringComparison.Ordinal);
+
+        (int ExitCode, string Output, string Errors) GovernWith(IReadOnlyDictionary<string, string> variables)
+        {
+            using var atu = Atu.StartWith(
+                variables, "govern", policy, "--threads", "1", "--no-train", "--out", house.At("out"));
+            return atu.Finish();
+        }
+    }
+
     private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
         Atu.Run(["govern", policy, "--threads", "1", "--out", house.At("out"), .. more]);
 

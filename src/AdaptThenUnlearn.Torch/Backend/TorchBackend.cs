@@ -210,12 +210,7 @@ public static class TorchBackend
         }
 
         if (missing.Count > 0)
-            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu "
-                + "backend install cpu' (or cuda), by an ordinary NuGet restore; "
-                + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as "
-                + "torch/lib of the same PyTorch; "
-                + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} "
-                + $"{InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
+            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). {WaysToBringIt(folders)}";
         Folder = Path.GetDirectoryName(Find(folders, FileName("torch_cpu")));
 
         // Load TorchSharp's wrapper; on an older Linux, a copy that requires no newer libstdc++.
@@ -223,6 +218,13 @@ public static class TorchBackend
         if (wrapper is null)
             return $"{FileName(Wrapper)} of TorchSharp was not found. Looked in: {string.Join(", ", folders)}";
 
+        return LoadWrapper(wrapper) is not { } problem ? null
+            : Folder is not null ? problem
+            : $"the libtorch that this system has is not one for TorchSharp: {problem}. {WaysToBringIt(folders)}";
+    }
+
+    private static string? LoadWrapper(string wrapper)
+    {
         try
         {
             NativeLibrary.Load(wrapper);
@@ -238,6 +240,12 @@ public static class TorchBackend
             return $"{wrapper} does not load: {refused.Message}";
         }
     }
+
+    private static string WaysToBringIt(List<string> folders) =>
+        "Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
+            + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the "
+            + $"same PyTorch; or, in a program of your own, a reference to the package libtorch-cpu-{Platform} "
+            + $"{InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
 
     /// <summary>
     /// The path to load: that of the file that was found, or else its name for the system to find. On Windows null in place of

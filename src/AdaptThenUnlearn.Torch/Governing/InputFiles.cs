@@ -125,9 +125,13 @@ public sealed class InputFiles
     public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
     [
         .. _paths.EnumerateFiles(LockFile),
-        .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), Path.GetFullPath(basis.Path))),
+        .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), FullPath(basis.Path))),
         .. Accepted is { } accepted ? [(InputRoles.Baseline, accepted.Path)] : Array.Empty<(string, string)>(),
     ];
+
+    // A base's path is relative to the working folder, or names a file of a package.
+    private static string FullPath(string path) =>
+        PackagePath.IsInPackage(path) ? PackagePath.Locate(path) : Path.GetFullPath(path);
 
     /// <inheritdoc cref="InputPaths.FindProperty"/>
     public string? FindProperty(string path) => _paths.FindProperty(path);

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 
@@ -18,11 +19,15 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
 
     /// <summary>The full path of a file that the policy names.</summary>
     /// <remarks>
-    /// Policies travel between systems: a path with backslashes is read with slashes, unless a file has that very name.
+    /// Policies travel between systems: a path with backslashes is read with slashes, unless a file has that very name. A file of
+    /// a package is found where NuGet restores it.
     /// </remarks>
     /// <param name="path">As the policy has it.</param>
     public string Resolve(string path)
     {
+        if (PackagePath.IsInPackage(path))
+            return PackagePath.Locate(path);
+
         var written = Path.Combine(_folder, path);
         var isOwnStyle = Path.DirectorySeparatorChar == '\\' || !path.Contains('\\', StringComparison.Ordinal);
         return isOwnStyle || Path.Exists(written) ? written : Path.Combine(_folder, path.Replace('\\', '/'));

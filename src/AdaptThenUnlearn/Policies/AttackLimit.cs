@@ -23,7 +23,7 @@ public sealed record AttackLimit(
     // Absent values are not written, here and below, so that a policy that leaves one out keeps its digest.
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AttackSpending? Budget = null,
     [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Advisory = null,
-    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Images = null)
+    [FilePath][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Images = null)
 {
     /// <summary>Whether the rule only warns.</summary>
     [JsonIgnore]

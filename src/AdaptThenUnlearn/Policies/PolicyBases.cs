@@ -50,11 +50,21 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
 
         // Find the text.
         var folder = Path.GetDirectoryName(file) ?? "";
-        var path = Path.Combine(
-            folder, Path.DirectorySeparatorChar == '\\' ? relative : ClassifierChoice.NormalizeSlashes(relative));
+        var path = PackagePath.IsInPackage(relative)
+            ? relative
+            : Path.Combine(
+                folder, Path.DirectorySeparatorChar == '\\' ? relative : ClassifierChoice.NormalizeSlashes(relative));
 
         // As text: the folder of a record's policy is not known, and the full path of many ".." ends at the root.
         var normal = ClassifierChoice.NormalizePath(path);
+        if (PackagePath.IsInPackage(path))
+        {
+            if (!PackagePath.IsInPackage(normal) || PackagePath.FindProblem(normal) is not null)
+                return Refuse(
+                    named.At, at["policy"], PackagePath.FindProblem(relative) ?? $"lies outside its package: {path}");
+            path = normal;
+        }
+
         if (chain.Any(other => other.Length > 0 && ClassifierChoice.NormalizePath(other) == normal))
             return Refuse(named.At, at["policy"], $"is a circle: {string.Join(" builds on ", chain.Append(path))}");
         if (chain.Count > MaxDepth)

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -94,6 +95,16 @@ internal sealed class NotBlankAttribute : ValueConstraintAttribute
         string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : null;
 
     public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = "\\S";
+}
+
+/// <summary>Path of a file or folder, relative to the policy, or of a file in a restored NuGet package.</summary>
+internal sealed class FilePathAttribute : ValueConstraintAttribute
+{
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : PackagePath.FindProblem(value.Text);
+
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) =>
+        schema["pattern"] = $"^(?!nuget:)[\\s\\S]*\\S|{PackagePath.Form}";
 }
 
 /// <summary>A layer as Python prints it, or the name of a known layout.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -97,8 +98,15 @@ internal static class PolicyInheritance
             node is ScalarNode { Kind: JsonValueKind.String } path
             && path.Text is not ("" or QualityOptions.OriginalGenerator)
             && !Path.IsPathRooted(path.Text) && !path.Text.Contains(':', StringComparison.Ordinal)
-                ? path with { Text = ClassifierChoice.NormalizePath($"{folder}/{path.Text}") }
+                ? path with { Text = Moved($"{folder}/{path.Text}") }
                 : node;
+
+        // A path that leads out of its package keeps its "..", and is refused where paths are checked.
+        static string Moved(string path) =>
+            ClassifierChoice.NormalizePath(path) is var normal
+            && (!PackagePath.IsInPackage(path) || (PackagePath.IsInPackage(normal) && PackagePath.FindProblem(normal) is null))
+                ? normal
+                : path;
     }
 
     private static ObjectNode At(ObjectNode node, string name, Func<PolicyNode, PolicyNode> change) => node with

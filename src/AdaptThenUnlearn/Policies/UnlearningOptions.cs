@@ -82,8 +82,8 @@ public sealed record UnlearningOptions(
     NegativesAsFakesOptions NegativesAsFakes,
     ClassBalanceOptions ClassBalance,
     ExtrapolationOptions Extrapolation,
-    [NotBlank] string? Data,
-    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
+    [FilePath] string? Data,
+    [FilePath][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
 
     // Absent values are not written, as above, so that older policies keep their digests.
     [Within(0, 1), AbsentMeans(UnlearningOptions.DefaultMinimumClean)]

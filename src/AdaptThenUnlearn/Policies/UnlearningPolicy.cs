@@ -227,10 +227,10 @@ public sealed record UnlearningPolicy(
 /// The weights of such a generator do not tell its layers, so a verdict on it needs them. Other generators do not need this.
 /// </param>
 public sealed record GeneratorChoice(
-    [NotBlank, Examples("models/generator.safetensors")] string Checkpoint,
+    [FilePath, Examples("models/generator.safetensors")] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
-    [NotBlank, Examples("models/discriminator.safetensors")] string? Discriminator,
+    [FilePath, Examples("models/discriminator.safetensors")] string? Discriminator,
 
     // An absent value is not written, here and below, so that older policies keep their digests.
     [Within(1, 65536)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
@@ -278,7 +278,7 @@ public sealed record GeneratorChoice(
 /// is.
 /// </param>
 public sealed record ClassifierChoice(
-    [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
+    [FilePath, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [KnownName(NameKind.ClassifierOutputs)]
@@ -502,7 +502,7 @@ public sealed record UndesiredFeature(
     [Within(0, 1, Above = true, Below = true)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     double? AuditorThreshold = null,
-    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
+    [FilePath][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
 {
     private const double HighestUsualThreshold = 0.99;
 
@@ -615,13 +615,13 @@ public sealed record UndesiredFeature(
 /// </param>
 public sealed record QualityOptions(
     [NotBlank, SuggestedName(NameKind.Extractor)] string Extractor,
-    [NotBlank, SuggestedName(NameKind.QualityReference)] string Reference,
+    [FilePath, SuggestedName(NameKind.QualityReference)] string Reference,
     [Within(0, Above = true), Examples(1.0)] double? MaxFrechetDistance,
     [Within(0, Above = true), Examples(0.5)] double? MaxFrechetIncrease,
     [Within(0, 1), Examples(0.5)] double? MinShareKept,
 
     // Absent values are not written, so that older policies keep their digests.
-    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
+    [FilePath][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? ExtractorSha256 = null,

@@ -561,6 +561,73 @@ public sealed class PolicyExtendsTests
             string.Join("; ", Verification.VerifyReadings(record, Records.Vocabulary, Records.Today).Problems);
     }
 
+    [Fact]
+    public void Read_BaseOfAPackage_IsFoundThereWithItsFiles()
+    {
+        var inner = _base.Replace("\"given\"", "\"../given\"", StringComparison.Ordinal);
+        var outer = $$"""
+            { "extends": { "policy": "../rules/company.json", "sha256": "{{Sha256Digest.Compute(inner)}}" }, "owner": "team" }
+            """;
+        var read = ReadFrom(
+            Extending("child", "nuget:Contoso.Policies/1.2.0/teams/team.json", outer, "\"description\": \"d\""),
+            new()
+            {
+                ["nuget:Contoso.Policies/1.2.0/teams/team.json"] = outer,
+                ["nuget:Contoso.Policies/1.2.0/rules/company.json"] = inner,
+            });
+
+        Assert.Empty(read.Errors);
+        Assert.Equal("team", read.Policy!.Owner);
+        Assert.Equal(
+            [
+                "nuget:Contoso.Policies/1.2.0/rules/models/annotator.safetensors",
+                "nuget:Contoso.Policies/1.2.0/rules/models/auditor.safetensors",
+            ],
+            read.Policy.Classifiers.Values.Select(classifier => classifier.Checkpoint));
+        Assert.Equal("nuget:Contoso.Policies/1.2.0/given", read.Policy.UndesiredFeatures[0].Negatives);
+    }
+
+    [Theory]
+    [InlineData("nuget:Contoso.Policies/team.json", "is not a file of a package")]
+    [InlineData("nuget:Contoso.Policies/1.*/team.json", "is not a file of a package")]
+    [InlineData("nuget:Contoso.Policies/1.2.0/../../../secret.json", "is not a file of a package")]
+    [InlineData("nuget:Contoso.Policies/1.2.0/other.json", "no such file")]
+    public void Read_BaseThatNoPackageHas_IsRefused(string path, string problem)
+    {
+        var error = Assert.Single(ReadFrom(Extending("child", path, _base, "\"owner\": \"o\""), []).Errors);
+
+        Assert.Equal("$.extends.policy", error.Path);
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("../../company.json")]
+    [InlineData("../../../company.json")]
+    [InlineData("../../../../company.json")]
+    public void Read_BaseOutsideItsPackage_IsRefused(string path)
+    {
+        const string Team = "nuget:Contoso.Policies/1.2.0/team.json";
+        var outer = $$"""{ "extends": { "policy": "{{path}}", "sha256": "{{new string('a', 64)}}" } }""";
+
+        var error = Assert.Single(
+            ReadFrom(Extending("child", Team, outer, "\"owner\": \"o\""), new() { [Team] = outer }).Errors);
+
+        Assert.Contains("lies outside its package", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_FileOutsideThePackageOfItsBase_IsRefused()
+    {
+        const string Team = "nuget:Contoso.Policies/1.2.0/team.json";
+        var outside = _base.Replace("models/annotator", "../../../../etc/annotator", StringComparison.Ordinal);
+
+        var error = Assert.Single(ReadFrom(
+            Extending("child", Team, outside, "\"owner\": \"o\""), new() { [Team] = outside }).Errors);
+
+        Assert.Equal("$.classifiers.annotator.checkpoint", error.Path);
+        Assert.Contains("is not a file of a package", error.Message, StringComparison.Ordinal);
+    }
+
     private static string Child(string own, string basis = "") =>
         Extending("child", "../company.json", basis.Length == 0 ? _base : basis, own);
 
