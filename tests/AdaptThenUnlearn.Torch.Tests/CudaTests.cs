@@ -243,7 +243,7 @@ public sealed class CudaTests : IDisposable
         var device = Device();
 
         var failed = Assert.Throws<RunException>(
-            () => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 44, device: device)));
+            () => MemoryShortage.RunOrExplain("training", batchSize: 16, parts: 16, () => empty(1L << 44, device: device)));
 
         Assert.Contains("try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
@@ -25,7 +26,10 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// in parameter space, where training will move the weights. A single damaged copy that is trained against the discriminator, as
 /// in a GAN, teaches it less in as many steps, and each step costs twice as much.
 /// </para>
-/// <para>The loss is the adversarial one, with the policy's lazy R1.</para>
+/// <para>
+/// The loss is the adversarial one, with the policy's lazy R1. Batches are cut into parts, and a GPU computes in TF32, where the
+/// policy says so.
+/// </para>
 /// </remarks>
 /// <param name="options">From the policy.</param>
 /// <param name="journal">Keeps the states from which the stage resumes.</param>
@@ -62,7 +66,9 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
                 : 0);
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
-        var steps = options.WarmUp.Steps;
+        var (steps, parts) = (options.WarmUp.Steps, options.AccumulateOrDefault);
+        var allowTf32 = options.PrecisionOrDefault == UnlearningOptions.Tf32
+            && parameters.Values.device.type == TorchSharp.DeviceType.CUDA;
         var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(steps));
 
         // Train it to tell the generator's samples from those of damaged copies; save the state now and then.
@@ -88,25 +94,42 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         TrainingStep Update(int step, double learningRateFactor)
         {
             // Dmain: minimise logits for images of a damaged copy, maximise logits for the generator's samples.
+            using var precision = allowTf32 ? TorchBackend.AllowTf32() : null;
             using var stepScope = NewDisposeScope();
             parameters.Gradients.zero_();
-            var reals = Draw(own, "own samples", step);
-            var fakeScores = discriminator.Score(Draw(damaged, "damaged samples", step));
-            var loss = Losses.Discriminator(discriminator.Score(reals), fakeScores);
-            loss.backward();
+            var (reals, fakes) = (Draw(own, "own samples", step), Draw(damaged, "damaged samples", step));
+            var (generatorLoss, discriminatorLoss) = (0.0, 0.0);
+            OnEachPart(part =>
+            {
+                var fakeScores = discriminator.Score(fakes.Part(part, parts));
+                var loss = Losses.Discriminator(discriminator.Score(reals.Part(part, parts)), fakeScores);
+                generatorLoss += Losses.Generator(fakeScores.detach()).item<float>() / parts;
+                discriminatorLoss += loss.item<float>() / parts;
+                return loss;
+            });
             adam.Step(learningRateFactor);
 
             // Dr1: every few steps, apply R1 regularisation on the real images.
             if (options.Adversarial.R1Weight > 0 && step % options.Adversarial.R1Every == 0)
             {
                 parameters.Gradients.zero_();
-                (Losses.R1(discriminator, reals) * (options.Adversarial.R1Weight / 2 * options.Adversarial.R1Every)).backward();
+                OnEachPart(part => Losses.R1(discriminator, reals.Part(part, parts))
+                    * (options.Adversarial.R1Weight / 2 * options.Adversarial.R1Every));
                 adam.Step(learningRateFactor);
             }
 
-            var losses = new TrainingStep(
-                step, Losses.Generator(fakeScores.detach()).item<float>(), loss.item<float>(), WeightLoss: 0, ImageLoss: 0);
+            var losses = new TrainingStep(step, generatorLoss, discriminatorLoss, WeightLoss: 0, ImageLoss: 0);
             return double.IsFinite(losses.DiscriminatorLoss) ? losses : throw new TrainingDivergedException(Name, losses);
+        }
+
+        // Adds the gradients of the parts of a batch; the graph of a part is freed before the next one's is built.
+        void OnEachPart(Func<int, Tensor> loss)
+        {
+            for (var part = 0; part < parts; part++)
+            {
+                using var partScope = NewDisposeScope();
+                (parts == 1 ? loss(part) : loss(part) / parts).backward();
+            }
         }
     }
 

@@ -16,11 +16,15 @@ public static class MemoryShortage
     /// <summary>Does work that may need more memory than there is.</summary>
     /// <param name="what">Name of the work, for the message.</param>
     /// <param name="batchSize">Number of images in a batch.</param>
+    /// <param name="parts">Into how many parts a batch is cut already.</param>
     /// <param name="work">The work.</param>
-    /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
-    public static T RunOrExplain<T>(string what, int batchSize, Func<T> work) => RunOrExplain(
+    /// <exception cref="RunException">There was too little memory; the message names the settings to try.</exception>
+    public static T RunOrExplain<T>(string what, int batchSize, int parts, Func<T> work) => Run(
         FormattableString.Invariant($"{what} with batches of {batchSize} images"),
-        FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"),
+        (batchSize % (2 * parts) == 0
+            ? FormattableString.Invariant($"--set unlearning.accumulate={2 * parts} (as many parts of a batch, one after another), ")
+            : "")
+            + FormattableString.Invariant($"--set unlearning.batchSize={Math.Max(2, batchSize / 2)}, or "),
         work);
 
     /// <summary>Does work that may need more memory than there is.</summary>

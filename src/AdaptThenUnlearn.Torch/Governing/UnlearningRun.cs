@@ -228,7 +228,8 @@ public sealed class UnlearningRun(
         };
         var unlearned = _timer.Time(
             "training",
-            () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)),
+            () => MemoryShortage.RunOrExplain(
+                options.Method, options.BatchSize, options.AccumulateOrDefault, () => method.Run(context, cancel)),
             journal);
         training = CreateTrainingRecord(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
@@ -253,7 +254,7 @@ public sealed class UnlearningRun(
             return DiscriminatorWarmUp.CreateUntrained(original.Generator, architecture, _policy.Unlearning.Seed);
 
         return _timer.Time(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
-            DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,
+            DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize, _policy.Unlearning.AccumulateOrDefault,
             () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)),
             journal);
     }

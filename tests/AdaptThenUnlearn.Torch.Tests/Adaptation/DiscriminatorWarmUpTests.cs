@@ -84,6 +84,21 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         Assert.NotEqual(Run(1), Run(2));
     }
 
+    [Fact]
+    public void Run_BatchesInParts_TrainsAsWithWholeOnes()
+    {
+        using var networks = Networks("mlp-gan");
+        using var fresh =
+            DiscriminatorWarmUp.CreateUntrained(networks.Generator, GeneratorArchitectures.Named("mlp-gan"), seed: 1);
+        using var whole = WarmUp(networks.Generator, "mlp-gan", steps: 8);
+        using var inParts = WarmUp(networks.Generator, "mlp-gan", steps: 8, parts: Small.Options.BatchSize / 2);
+
+        Assert.InRange(Distance(whole, inParts), 0, 0.01 * Distance(whole, fresh));
+
+        static double Distance(ImageDiscriminator one, ImageDiscriminator other) => Math.Sqrt(
+            one.parameters().Zip(other.parameters()).Sum(pair => (pair.First - pair.Second).square().sum().item<float>()));
+    }
+
     [Theory]
     [InlineData(10)]   // before the first state was saved
     [InlineData(52)]
@@ -245,11 +260,17 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         string architecture,
         int steps,
         long seed = 1,
+        int parts = 1,
         ITrainingJournal? journal = null,
         IProgress<StageProgress>? progress = null,
         CancellationToken cancel = default) =>
         new DiscriminatorWarmUp(
-            Small.Options with { Seed = seed, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(steps) },
+            Small.Options with
+            {
+                Seed = seed,
+                DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(steps),
+                Accumulate = parts,
+            },
             journal ?? new NoJournal(),
             progress ?? new Small.Silent())
             .Run(generator, GeneratorArchitectures.Named(architecture), cancel);

@@ -6,20 +6,23 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Backend;
 
-/// <summary>Checks that every message of libtorch about too little memory becomes one that names the batch size to try.</summary>
+/// <summary>Checks that every message of libtorch about too little memory becomes one that names the settings to try.</summary>
 public sealed class MemoryShortageTests
 {
-    [Fact]
-    public void RunOrExplain_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
+    [Theory]
+    [InlineData(16, 1, "--set unlearning.accumulate=2 (as many parts of a batch, one after another), --set unlearning.batchSize=8, or")]
+    [InlineData(16, 8, "--set unlearning.accumulate=16 (as many parts of a batch, one after another), --set unlearning.batchSize=8, or")]
+    [InlineData(15, 1, "--set unlearning.batchSize=7, or")]
+    [InlineData(16, 16, "--set unlearning.batchSize=8, or")]
+    public void RunOrExplain_MoreThanAnyMachineHas_NamesTheSettingsToTry(int batchSize, int parts, string remedy)
     {
-        var failed =
-            Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 50)));
+        var failed = Assert.Throws<RunException>(
+            () => MemoryShortage.RunOrExplain("training", batchSize, parts, () => empty(1L << 50)));
 
         Assert.Equal("ATU2006", failed.Code);
-        Assert.Contains(
-            "out of memory in training with batches of 16 images; try --set unlearning.batchSize=8",
-            failed.Message,
-            StringComparison.Ordinal);
+        Assert.Equal(
+            $"out of memory in training with batches of {batchSize} images; try {remedy} a machine with more memory",
+            failed.Message);
     }
 
     [Fact]
