@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
@@ -67,8 +66,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var (steps, parts) = (options.WarmUp.Steps, options.AccumulateOrDefault);
-        var allowTf32 = options.PrecisionOrDefault == UnlearningOptions.Tf32
-            && parameters.Values.device.type == TorchSharp.DeviceType.CUDA;
+        var settings = options.TrainingSettings(options.LearningRate);
         var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(steps));
 
         // Train it to tell the generator's samples from those of damaged copies; save the state now and then.
@@ -94,7 +92,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         TrainingStep Update(int step, double learningRateFactor)
         {
             // Dmain: minimise logits for images of a damaged copy, maximise logits for the generator's samples.
-            using var precision = allowTf32 ? TorchBackend.AllowTf32() : null;
+            using var precision = settings.EnterPrecision(parameters.Values.device);
             using var stepScope = NewDisposeScope();
             parameters.Gradients.zero_();
             var (reals, fakes) = (Draw(own, "own samples", step), Draw(damaged, "damaged samples", step));

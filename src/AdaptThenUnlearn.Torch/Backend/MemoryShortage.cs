@@ -22,7 +22,7 @@ public static class MemoryShortage
     public static T RunOrExplain<T>(string what, int batchSize, int parts, Func<T> work) => Run(
         FormattableString.Invariant($"{what} with batches of {batchSize} images"),
         (batchSize % (2 * parts) == 0
-            ? FormattableString.Invariant($"--set unlearning.accumulate={2 * parts} (as many parts of a batch, one after another), ")
+            ? FormattableString.Invariant($"--set unlearning.accumulate={2 * parts} (parts of a batch, one after another), ")
             : "")
             + FormattableString.Invariant($"--set unlearning.batchSize={Math.Max(2, batchSize / 2)}, or "),
         work);

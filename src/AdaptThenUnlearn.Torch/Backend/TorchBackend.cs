@@ -243,8 +243,8 @@ public static class TorchBackend
 
     private static string WaysToBringIt(List<string> folders) =>
         "Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
-            + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the "
-            + $"same PyTorch; or, in a program of your own, a reference to the package libtorch-cpu-{Platform} "
+            + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of "
+            + $"the same PyTorch; or, in a program of your own, a reference to the package libtorch-cpu-{Platform} "
             + $"{InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
 
     /// <summary>

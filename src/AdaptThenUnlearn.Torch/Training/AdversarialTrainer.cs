@@ -34,6 +34,12 @@ public sealed record TrainingSettings(
 
     /// <summary>Whether a GPU may train in TF32; a CPU always trains in float32.</summary>
     internal bool AllowTf32 { get; init; }
+
+    /// <summary>
+    /// Lets a GPU compute in TF32 where these settings allow it, until the result is disposed; null where nothing changes.
+    /// </summary>
+    internal IDisposable? EnterPrecision(Device device) =>
+        AllowTf32 && device.type == TorchSharp.DeviceType.CUDA ? TorchBackend.AllowTf32() : null;
 }
 
 /// <summary>
@@ -225,8 +231,7 @@ public sealed class AdversarialTrainer : IDisposable
         ExtraFakes? extraFakes = null,
         IImageObserver? observer = null)
     {
-        using var precision =
-            Settings.AllowTf32 && _device.type == TorchSharp.DeviceType.CUDA ? TorchBackend.AllowTf32() : null;
+        using var precision = Settings.EnterPrecision(_device);
         using var scope = NewDisposeScope();   // frees every tensor of this step together
         var terms = new ImageTerms(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), PartCount);
         var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, terms, observer, learningRateFactor);

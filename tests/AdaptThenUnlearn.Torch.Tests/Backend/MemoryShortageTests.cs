@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Torch.Tests.Backend;
 public sealed class MemoryShortageTests
 {
     [Theory]
-    [InlineData(16, 1, "--set unlearning.accumulate=2 (as many parts of a batch, one after another), --set unlearning.batchSize=8, or")]
-    [InlineData(16, 8, "--set unlearning.accumulate=16 (as many parts of a batch, one after another), --set unlearning.batchSize=8, or")]
+    [InlineData(16, 1, "--set unlearning.accumulate=2 (parts of a batch, one after another), --set unlearning.batchSize=8, or")]
+    [InlineData(16, 8, "--set unlearning.accumulate=16 (parts of a batch, one after another), --set unlearning.batchSize=8, or")]
     [InlineData(15, 1, "--set unlearning.batchSize=7, or")]
     [InlineData(16, 16, "--set unlearning.batchSize=8, or")]
     public void RunOrExplain_MoreThanAnyMachineHas_NamesTheSettingsToTry(int batchSize, int parts, string remedy)
