@@ -40,10 +40,10 @@ internal static class GraphAdvice
     public static string Inputs(OnnxModel model)
     {
         var latent = model.Inputs.FirstOrDefault(
-            input => input.IsFloatingPoint && input.Dimensions is [_, { Size: > 1 }] or [_, { Size: > 1 }, { Size: 1 },
-                { Size: 1 }]);
-        return $"\"inputs\": {{ {string.Join(",
-            ", model.Inputs.Select(input => $"{Quoted(input.Name)}: {{ {Kind(input)} }}"))} }}";
+            input => input.IsFloatingPoint
+                && input.Dimensions is [_, { Size: > 1 }] or [_, { Size: > 1 }, { Size: 1 }, { Size: 1 }]);
+        var named = model.Inputs.Select(input => $"{Quoted(input.Name)}: {{ {Kind(input)} }}");
+        return $"\"inputs\": {{ {string.Join(", ", named)} }}";
 
         string Kind(GraphPort input) =>
             input == latent ? "\"is\": \"latent\""
