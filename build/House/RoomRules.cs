@@ -47,14 +47,16 @@ public static class RoomRules
         ["Torch.Models.StyleGan2"] = ["Torch.Models"],
         ["Torch.Checkpoints.Tensors"] = [],
         ["Torch.Checkpoints.Pickle"] = ["Torch.Checkpoints.Tensors"],
+        ["Torch.Checkpoints.Onnx"] = ["Torch.Checkpoints.Tensors"],
         ["Torch.Checkpoints"] =
         [
-            "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies", "Torch.Models",
-            "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
+            "Torch.Checkpoints.Onnx", "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
         ],
         ["Torch.Features"] =
         [
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Policies", "Labelling"
+            "Torch.Checkpoints", "Torch.Checkpoints.Onnx", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Policies", "Labelling"
         ],
         ["Torch.Measuring"] =
         [
@@ -102,6 +104,14 @@ public static class RoomRules
             "Measurements", "Policies",
         ],
 
+        // ONNX Runtime, behind the interface that the checkpoints know.
+        ["Onnx"] = ["Torch.Checkpoints"],
+        ["Onnx.Export"] =
+        [
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Features", "Torch.Models", "Torch.Models.Sequence",
+            "Torch.Models.StyleGan2", "Policies"
+        ],
+
         // Publishing: run records, never checkpoints.
         ["Publishing.Hosts"] = [],
         ["Publishing.Targets"] = ["Publishing.Hosts"],
@@ -128,6 +138,7 @@ public static class RoomRules
         ["Cli"] =
         [
             "Tasks",   // the line of a verdict, which a build task counts
+            "Onnx",    // the runtime is registered when the program starts
             "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
             "Torch.Governing", "Torch.Attacks", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation",
             "Torch.Training",
@@ -144,9 +155,9 @@ public static class RoomRules
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
-            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Publishing.Admission", "Publishing.Hosts",
-            "Publishing.Targets", "Torch.Attacks", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
-            "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Onnx.Export", "Publishing.Admission",
+            "Publishing.Hosts", "Publishing.Targets", "Torch.Attacks", "Torch.Comparing", "Torch.Governing", "Torch.Labelling",
+            "Torch.Pretraining", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
             "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",
             "Runs", "Gating", "Locking", "Labelling", "Measurements", "Policies",

@@ -16,7 +16,7 @@ if (args is not [var policyPath, var recordPath])
 var vocabulary = new PolicyVocabulary(
     Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
     Repulsions: ["il2", "nl2", "el2"],
-    CheckpointFormats: ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia"],
+    CheckpointFormats: ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia", "onnx"],
     ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
     ClassifierArchitectures: ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"],
     Attacks:

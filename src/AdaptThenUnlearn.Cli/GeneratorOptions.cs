@@ -19,10 +19,12 @@ public sealed class GeneratorOptions
 
     private readonly Option<int?> _latentSize = new("--latent-size")
     {
-        Description = "Latent size of a TorchScript program (--format torchscript), if it cannot be read from its weights",
+        Description = "Latent size of a TorchScript program or an ONNX graph (--format torchscript or onnx), if the file " +
+            "does not show it",
     };
 
     private readonly LayersOption _layers = new();
+    private readonly GraphOptions _graph = new();
 
     /// <summary>Creates the arguments.</summary>
     /// <param name="checkpoint">Description of the checkpoint argument.</param>
@@ -39,6 +41,7 @@ public sealed class GeneratorOptions
         command.Options.Add(_format);
         command.Options.Add(_latentSize);
         _layers.AddTo(command);
+        _graph.AddTo(command);
     }
 
     /// <summary>Lets the argument be left out, for commands that can take a run instead.</summary>
@@ -70,15 +73,15 @@ public sealed class GeneratorOptions
         var (format, latentSize) = (parsed.GetRequiredValue(_format), parsed.GetValue(_latentSize));
         if (latentSize is < 1 or > 65536)
             throw new BadArgumentException("--latent-size must be 1 to 65536");
-        if (latentSize is not null && format != GeneratorChoice.TorchScript)
+        if (latentSize is not null && !GeneratorChoice.IsProgram(format))
             throw new BadArgumentException(
-                $"--latent-size is for --format {GeneratorChoice.TorchScript}; for every other format it is read from the " +
-                "weights");
+                $"--latent-size is for --format {GeneratorChoice.TorchScript} and {GeneratorChoice.Onnx}; for every other " +
+                "format it is read from the weights");
 
         var path = Checkpoint(parsed);
         var loaded = GeneratorCheckpoint.Load(
             path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed),
-            generatorAlone);
+            generatorAlone, _graph.GetUse(parsed, format));
         if (loaded.Assumed is { } assumed)
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers,

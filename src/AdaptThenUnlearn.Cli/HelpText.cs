@@ -79,6 +79,7 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
             ["inspect"] = ["atu inspect models/generator.safetensors --tensors"],
             ["sample"] = ["atu sample models/generator.safetensors --out grid.png --count 64 --seed 1"],
             ["distance"] = ["atu distance generated/ real/ --extractor models/auditor.safetensors --json"],
+            ["export"] = ["atu export models/generator.safetensors --onnx generator.onnx"],
             ["reference"] =
             [
                 "atu reference --data photos --extractor models/auditor.safetensors --out models/reference.safetensors",

@@ -4,9 +4,13 @@ using System.Globalization;
 using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Onnx;
 
 // Parse arguments and print results the same way on every machine.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+
+// ONNX graphs can be run where a policy or an argument names the format.
+OnnxGraphRuntime.Register();
 
 using var terminal = new Terminal();
 var root = new RootCommand("Measure image generators, unlearn what a policy bans, and judge the result")
@@ -28,6 +32,7 @@ var root = new RootCommand("Measure image generators, unlearn what a policy bans
     InspectCommand.Build(terminal),
     new SampleCommand(terminal).Build(),
     new DistanceCommand(terminal).Build(),
+    new ExportCommand(terminal).Build(),
     ModelCommands.Pretrain(terminal),
     ModelCommands.TrainClassifier(terminal),
     new ReferenceCommand(terminal).Build(),

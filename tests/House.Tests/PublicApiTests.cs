@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Onnx;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing;
 using AdaptThenUnlearn.Tests;
@@ -10,7 +11,8 @@ namespace AdaptThenUnlearn.House.Tests;
 /// <remarks><c>ATU_UPDATE_GOLDEN=1</c> writes the files again.</remarks>
 public sealed class PublicApiTests
 {
-    private static readonly Type[] _libraries = [typeof(PolicyReader), typeof(UnlearningRun), typeof(Publisher)];
+    private static readonly Type[] _libraries = [typeof(PolicyReader), typeof(UnlearningRun), typeof(OnnxGraphRuntime),
+        typeof(Publisher)];
 
     public static TheoryData<string> Libraries => [.. _libraries.Select(type => type.Assembly.GetName().Name!)];
 

@@ -367,8 +367,9 @@ public sealed class AttackCommand(Terminal terminal)
             sha256: null,
             discriminatorPath: null,
             device,
-            latentSize: original.Generator.LatentSize,
-            layers: policy.Generator.Layers);
+            latentSize: original.Generator.LatentSize - original.Generator.Classes,
+            layers: policy.Generator.Layers,
+            graph: GraphUse.From(policy.Generator));
         try
         {
             GeneratorRequirements.RequireStatedLayers(loaded);

@@ -81,7 +81,7 @@ public static class InspectCommand
                 "tensors",
                 string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
-        string DescribeUnknown() => found.Format == GeneratorChoice.TorchScript ? "defined by the program" : "unknown to this " +
+        string DescribeUnknown() => GeneratorChoice.IsProgram(found.Format) ? "defined by the program" : "unknown to this " +
             "version";
 
         static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");

@@ -204,9 +204,10 @@ public sealed partial class LabelCommand(Terminal terminal)
         LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
     {
         var chosen = parsed.GetRequiredValue(_features);
-        if (chosen == DiscriminatorFeatures && loaded.Format == GeneratorChoice.TorchScript)
+        if (chosen == DiscriminatorFeatures && GeneratorChoice.IsProgram(loaded.Format))
             throw new BadArgumentException(
-                "a TorchScript program gives no access to its features, and no discriminator can be made for it; name a " +
+                $"{(loaded.Format == GeneratorChoice.Onnx ? "an ONNX graph" : "a TorchScript program")} gives no access to its " +
+                "features, and no discriminator can be made for it; name a " +
                 "classifier of such images with --features");
         if (chosen == DiscriminatorFeatures && loaded.Discriminator is { } own)
             return FrozenNetwork.From(own);

@@ -14,7 +14,10 @@ public static class CheckpointFormats
 
     /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
     public static IReadOnlyList<ICheckpointFormat> All { get; } =
-        [new SafetensorsFormat(), new TorchScriptFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
+    [
+        new SafetensorsFormat(), new TorchScriptFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat(),
+        new OnnxFormat(),
+    ];
 
     /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
@@ -79,7 +82,12 @@ public static class CheckpointFormats
     private static ICheckpointFormat Choose(CheckpointFile file, string name)
     {
         if (name == Auto)
-            return Detect(file) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(file.Path);
+            return Detect(file) switch
+            {
+                { IsProgram: false } found => found,
+                OnnxFormat => throw OnnxFormat.NotNamed(file.Path),
+                _ => throw ScriptArchive.NotNamed(file.Path),
+            };
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
             ?? throw new CheckpointException(

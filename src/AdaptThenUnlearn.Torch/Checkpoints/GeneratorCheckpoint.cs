@@ -38,6 +38,7 @@ public static class GeneratorCheckpoint
     /// otherwise null.
     /// </param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
+    /// <param name="graph">What is said of an ONNX graph's inputs and output; null where nothing is.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged, not the pinned one, or not a generator that this version knows.
@@ -50,7 +51,8 @@ public static class GeneratorCheckpoint
         Device device,
         string network = "ema",
         int? latentSize = null,
-        IReadOnlyList<string>? layers = null, bool generatorAlone = false) => Load(
+        IReadOnlyList<string>? layers = null, bool generatorAlone = false,
+        GraphUse? graph = null) => Load(
         CheckpointFile.Open(path),
         format,
         sha256,
@@ -58,9 +60,9 @@ public static class GeneratorCheckpoint
         device,
         network,
         latentSize,
-        layers, generatorAlone);
+        layers, generatorAlone, graph);
 
-    /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?, bool)"/>
+    /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?, bool, GraphUse?)"/>
     /// <param name="opened">The checkpoint, as it was hashed.</param>
     /// <param name="format">Name of a format, or <c>auto</c>.</param>
     /// <param name="sha256">The pinned digest; null where none is pinned.</param>
@@ -73,6 +75,7 @@ public static class GeneratorCheckpoint
     /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated; otherwise null.</param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
+    /// <param name="graph">What is said of an ONNX graph's inputs and output; null where nothing is.</param>
     public static LoadedGenerator Load(
         CheckpointFile opened,
         string format,
@@ -81,13 +84,16 @@ public static class GeneratorCheckpoint
         Device device,
         string network = "ema",
         int? latentSize = null,
-        IReadOnlyList<string>? layers = null, bool generatorAlone = false)
+        IReadOnlyList<string>? layers = null, bool generatorAlone = false,
+        GraphUse? graph = null)
     {
         // Refuse a file that is not the pinned one. A program brings its own layers, and is loaded by other code.
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName)
             return ScriptedGan.Load(opened, latentSize, discriminator, device);
+        if (format == OnnxFormat.FormatName)
+            return GraphGan.Load(opened, latentSize, graph ?? new GraphUse(), device);
 
         // Find the generator and the discriminator. Layers of a sequence may show in the discriminator alone, so it is looked at
         // in any case.
@@ -462,7 +468,7 @@ public static class GeneratorCheckpoint
     /// <param name="file">As read.</param>
     /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static bool HasGeneratorOnly(TensorFile file, IReadOnlyList<string>? layers = null) =>
-        file.Format != TorchScriptFormat.FormatName
+        !GeneratorChoice.IsProgram(file.Format)
             && GanSections.DiscriminatorsIn(file).Count == 0
             && Describe(file, layers) is not null;
 }
@@ -486,7 +492,7 @@ public sealed record DescribedGenerator(
 /// <param name="Generator">In eval mode; owned by this.</param>
 /// <param name="Discriminator">In eval mode; owned by this. Null where the checkpoint has none.</param>
 /// <param name="Architecture">
-/// Name of its architecture in the catalogue, or the name of <see cref="TorchScriptFormat"/> for a program.
+/// Name of its architecture in the catalogue; for a program the name of its format.
 /// </param>
 /// <param name="Description">One line about its size.</param>
 /// <param name="Sha256">SHA-256 of the checkpoint.</param>

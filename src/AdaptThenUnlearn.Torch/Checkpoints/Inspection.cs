@@ -85,7 +85,10 @@ public sealed record Inspection(
     private static IEnumerable<string> NotesOn(
         TensorFile file, bool isProgram, int furtherFiles, string? assumed, IReadOnlyList<string>? layers)
     {
-        if (isProgram)
+        if (file.Format == OnnxFormat.FormatName)
+            foreach (var note in OnnxFormat.NotesOn(file.File))
+                yield return note;
+        else if (isProgram)
             yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, "
                 + $"'{TorchScriptFormat.FormatName}', is it run.";
         if (furtherFiles > 0)
@@ -93,11 +96,11 @@ public sealed record Inspection(
         if (file.Refused.Count > 0)
             yield return $"It will not be read: its pickle asks for "
                 + $"{string.Join(", ", file.Refused.Select(name => $"'{name}'"))}.";
-        if (file.Tensors.Count == 0)
+        if (file.Tensors.Count == 0 && !isProgram)
             yield return "It holds no tensors.";
         else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
-        if (file.Unread.Count > 0)
+        if (file.Unread.Count > 0 && file.Format != OnnxFormat.FormatName)
         {
             var unread = file.Unread
                 .DistinctBy(tensor => tensor.Name)
@@ -105,12 +108,12 @@ public sealed record Inspection(
                 .Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})");
             yield return $"It holds tensors that are not read: {string.Join(", ", unread)}.";
         }
-        if (new UnknownGenerator(file).Kind is (var what, var remedy))
+        if (!isProgram && new UnknownGenerator(file).Kind is (var what, var remedy))
             yield return $"It {what}; {remedy}.";
         if (file.Refused.Count == 0 && !isProgram)
             foreach (var note in GeneratorCheckpoint.NotesOn(file))
                 yield return $"The generator: {note}.";
-        foreach (var missing in GanSections.MissingIn(file))
+        foreach (var missing in isProgram ? [] : GanSections.MissingIn(file))
             yield return missing;
         if (assumed is not null)
             yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the "

@@ -238,14 +238,14 @@ internal sealed class ScriptProgram : IDisposable
 /// <summary>A network whose output can be computed again, to check that it is the same.</summary>
 internal interface IProbedProgram
 {
-    /// <summary>The program; owned by the implementing network.</summary>
-    ScriptProgram Program { get; }
+    /// <summary>Path of the program's file.</summary>
+    string ProgramPath { get; }
 
     /// <summary>Runs the program with a given seed for its random numbers.</summary>
     /// <param name="inputs">
     /// For a generator latents <c>[N, latent]</c>; for other networks images <c>[N, C, H, W]</c>, nominally [-1, 1].
     /// </param>
-    /// <param name="seed">Seed of torch's default source.</param>
+    /// <param name="seed">Seed of torch's default source; of no use to a program that draws no random numbers.</param>
     /// <returns>One row for each input; belongs to the caller's scope.</returns>
     Tensor RunWithSeed(Tensor inputs, long seed);
 }

@@ -25,6 +25,9 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
     }
 
     /// <inheritdoc/>
+    public string ProgramPath => Program.Path;
+
+    /// <summary>The program; owned by this.</summary>
     public ScriptProgram Program { get; }
 
     /// <inheritdoc/>

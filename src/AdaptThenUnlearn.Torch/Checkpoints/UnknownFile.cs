@@ -29,7 +29,6 @@ internal static class UnknownFile
         [(byte)'B', (byte)'Z', (byte)'h', ..] or [0xfd, (byte)'7', (byte)'z', ..] or [(byte)'7', (byte)'z', 0xbc, ..]
             or [0x28, 0xb5, 0x2f, 0xfd, ..] or [(byte)'R', (byte)'a', (byte)'r', (byte)'!', ..] =>
                 ("it is a compressed archive", Unpack),
-        [0x08, < 0x20, 0x12, ..] or [0x08, < 0x20, 0x3a, ..] => ("it is ONNX", AsWeights),
         [(byte)'<', ..] => ("it looks like a web page, perhaps of a failed download", "download the file itself again"),
         [0x89, (byte)'P', (byte)'N', (byte)'G', ..] or [0xff, 0xd8, 0xff, ..] => ("it is an image", "name the checkpoint"),
         _ when start.StartsWith("version https://git-lfs"u8) =>

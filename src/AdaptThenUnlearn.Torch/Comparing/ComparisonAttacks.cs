@@ -77,7 +77,8 @@ public sealed class ComparisonAttacks(
             ? null
             : GeneratorCheckpoint.Load(
                 checkpoint, asked.Policy.Generator.Format, sha256: null, discriminatorPath: null, device,
-                latentSize: original.Generator.LatentSize, layers: asked.Policy.Generator.Layers);
+                latentSize: original.Generator.LatentSize - original.Generator.Classes,
+                layers: asked.Policy.Generator.Layers, graph: GraphUse.From(asked.Policy.Generator));
         var runs = new AttackRuns(asked.Policy, classifiers, original, budget, device, tool, progress);
         foreach (var attack in open)
             runs.FindOrMake(

@@ -35,6 +35,7 @@ public static class ClassifierCheckpoint
     /// One of <see cref="TorchvisionClassifiers.Names"/> where the policy says so; then it needs classes and images too. Null
     /// otherwise.
     /// </param>
+    /// <param name="output">The output of an ONNX graph where the policy names one; null otherwise.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged or not the pinned one, or is not a classifier that this version knows.
@@ -48,8 +49,9 @@ public static class ClassifierCheckpoint
         string format = CheckpointFormats.Auto,
         ImageShape? images = null,
         Preprocessor? preprocessor = null,
-        string? architecture = null) =>
-        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor, architecture);
+        string? architecture = null,
+        string? output = null) =>
+        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images, preprocessor, architecture, output);
 
     /// <summary>Loads a classifier.</summary>
     /// <param name="opened">As it was hashed.</param>
@@ -64,6 +66,7 @@ public static class ClassifierCheckpoint
     /// One of <see cref="TorchvisionClassifiers.Names"/> where the policy says so; then it needs classes and images too. Null
     /// otherwise.
     /// </param>
+    /// <param name="output">The output of an ONNX graph where the policy names one; null otherwise.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is damaged or not the pinned one, or is not a classifier that this version knows.
@@ -77,13 +80,18 @@ public static class ClassifierCheckpoint
         string format = CheckpointFormats.Auto,
         ImageShape? images = null,
         Preprocessor? preprocessor = null,
-        string? architecture = null)
+        string? architecture = null,
+        string? output = null)
     {
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
             return new LoadedClassifier(
                 ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), preprocessor, device), digest);
+
+        if (format == OnnxFormat.FormatName && classes is not null && images is not null)
+            return new LoadedClassifier(
+                GraphClassifier.Load(opened, images, classes, ParseOutputs(outputs), preprocessor, output, device), digest);
 
         var file = CheckpointFormats.Read(opened, format);
         if (architecture is not null && classes is not null && images is not null)

@@ -37,6 +37,8 @@ public static class FeatureExtractors
         var digest = CheckpointDigest.RequirePinned(file, sha256);
         return kind == WeightsExtractor.InceptionV3
             ? Loaded(InceptionExtractor.Load(file, device))
+            : kind == WeightsExtractor.Onnx
+            ? Loaded(GraphExtractor.Load(file, device, resolution))
             : Loaded(
                 ScriptedExtractor.Load(file, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
 

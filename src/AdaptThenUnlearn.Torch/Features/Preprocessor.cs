@@ -59,6 +59,10 @@ public sealed class Preprocessor
     /// <summary>The images that come out, whatever their layout.</summary>
     public ImageShape Shape { get; }
 
+    /// <summary>Whether what comes out are levels, 0 to 255, and no further scale.</summary>
+    internal bool MakesLevels =>
+        _steps.Range is ImagePreprocessing.Bytes && _steps.Mean is null && _steps.Std is null && _steps.Normalization is null;
+
     /// <summary>Prepares a batch.</summary>
     /// <param name="images"><c>[N, C, H, H]</c>, nominally -1 to 1.</param>
     /// <returns>

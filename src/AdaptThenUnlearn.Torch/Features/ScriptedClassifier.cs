@@ -26,6 +26,9 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     }
 
     /// <inheritdoc/>
+    public string ProgramPath => Program.Path;
+
+    /// <summary>The program; owned by this.</summary>
     public ScriptProgram Program { get; }
 
     /// <inheritdoc/>

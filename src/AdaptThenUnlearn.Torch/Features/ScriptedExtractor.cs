@@ -27,6 +27,9 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     }
 
     /// <inheritdoc/>
+    public string ProgramPath => Program.Path;
+
+    /// <summary>The program; owned by this.</summary>
     public ScriptProgram Program { get; }
 
     /// <inheritdoc/>

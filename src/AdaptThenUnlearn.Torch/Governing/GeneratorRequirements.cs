@@ -36,7 +36,10 @@ public static class GeneratorRequirements
     {
         if (options.Truncation != 1 && !original.Generator.SupportsTruncation)
             throw new PolicyMismatchException(
-                "$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
+                "$.evaluation.truncation",
+                original.Format == OnnxFormat.FormatName
+                    ? "none of the graph's inputs is the truncation: leave it at 1, or say which one is, in 'generator.inputs'"
+                    : $"a {original.Architecture} generator has no truncation; leave it at 1");
     }
 
     /// <summary>

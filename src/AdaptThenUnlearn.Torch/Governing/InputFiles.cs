@@ -181,7 +181,8 @@ public sealed class InputFiles
         var original = OriginalFile;
         var discriminator = choice.Discriminator is { } path ? Opened.Checkpoint(Resolve(path)) : null;
         var loaded = GeneratorCheckpoint.Load(
-            original, choice.Format, choice.Sha256, discriminator, device, latentSize: choice.LatentSize, layers: choice.Layers);
+            original, choice.Format, choice.Sha256, discriminator, device, latentSize: choice.LatentSize, layers: choice.Layers,
+            graph: GraphUse.From(choice));
         NoteAssumptions(loaded);
         return loaded;
     }

@@ -38,7 +38,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     {
         get
         {
-            if (policy.Generator.Format == GeneratorChoice.TorchScript)
+            if (GeneratorChoice.IsProgram(policy.Generator.Format))
                 return null;
 
             try
@@ -61,7 +61,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         get
         {
             if (policy.Quality is not { } quality || !policy.Classifiers.TryGetValue(quality.Extractor, out var extractor)
-                || extractor.Format == GeneratorChoice.TorchScript)
+                || GeneratorChoice.IsProgram(extractor.Format))
                 return null;
 
             try

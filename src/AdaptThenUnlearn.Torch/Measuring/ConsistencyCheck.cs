@@ -123,7 +123,7 @@ public sealed class ConsistencyCheck : IDisposable
         if (!(difference <= Tolerance * scale + NoiseFactor * probe.Noise))
             throw new PolicyMismatchException(probe.Property, string.Create(
                 CultureInfo.InvariantCulture,
-                $"the program {probe.Program.Program.Path} gives different answers to the same question, asked {how} (they "
+                $"the program {probe.Program.ProgramPath} gives different answers to the same question, asked {how} (they "
                     + $"differ by {difference:G3}): what is measured would not be what is used. A program must not keep a "
                     + $"state between calls, nor depend on how many it is asked for"));
     }

@@ -93,7 +93,8 @@ public sealed class PolicyClassifiers : IDisposable
                     choice.Format ?? CheckpointFormats.Auto,
                     images,
                     CreatePreprocessor(name, choice, images),
-                    choice.Architecture);
+                    choice.Architecture,
+                    choice.Output);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(

@@ -46,6 +46,10 @@ public sealed record AttackLimit(
             $"'{NeedsDiscriminator}' trains against a discriminator, and a TorchScript generator has none beside it; name it as "
                 + "'generator.discriminator', or remove this attack",
             JsonPath.Root["generator"]),
+        .. at["attack"].Must(
+            Attack != NeedsDiscriminator || policy.Generator.Format != GeneratorChoice.Onnx,
+            $"'{NeedsDiscriminator}' trains, and an ONNX graph has no weights that can be trained; remove this attack",
+            JsonPath.Root["generator"]),
         .. at["images"].Must(
             Images is null || Attack == TakesImages,
             $"is only for '{TakesImages}', which reconstructs them", at["attack"]),

@@ -21,7 +21,8 @@ public static class CanonicalJson
     public static string DigestAsUsed(ClassifierChoice classifier, string fileSha256)
     {
         var used = new ClassifierChoice(
-            "", classifier.Classes, null, classifier.Outputs, null, classifier.Preprocessing, classifier.Architecture);
+            "", classifier.Classes, null, classifier.Outputs, null, classifier.Preprocessing, classifier.Architecture,
+            classifier.Output);
         return used == new ClassifierChoice("", null, null) ? fileSha256 : Sha256Digest.Compute($"{fileSha256}\n{Write(used)}");
     }
 

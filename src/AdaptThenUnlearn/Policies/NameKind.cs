@@ -20,6 +20,7 @@ internal enum NameKind
     PixelRange,
     Normalization,
     Layout,
+    GraphInput,
     RuleSeverity,
     ReportFormat,
     Extractor,
@@ -55,6 +56,7 @@ internal static class NameKinds
         NameKind.PixelRange => ImagePreprocessing.Ranges,
         NameKind.Normalization => ImagePreprocessing.Normalizations,
         NameKind.Layout => ImagePreprocessing.Layouts,
+        NameKind.GraphInput => GraphInput.Kinds,
         NameKind.RuleSeverity => RuleEnforcement.Severities,
         NameKind.ReportFormat => vocabulary.ReportFormats,
         NameKind.Extractor => WeightsExtractor.Names,
@@ -78,6 +80,7 @@ internal static class NameKinds
         NameKind.ResizeFilter => "filter",
         NameKind.PixelRange => "range of pixels",
         NameKind.Layout => "order of dimensions",
+        NameKind.GraphInput => "kind of input",
         NameKind.RuleSeverity => "severity of a rule",
         NameKind.ReportFormat => "report format",
         NameKind.QualityReference => "reference",
@@ -92,5 +95,5 @@ internal static class NameKinds
         kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
             or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
             or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
-            or NameKind.AttackProfile;
+            or NameKind.AttackProfile or NameKind.GraphInput;
 }

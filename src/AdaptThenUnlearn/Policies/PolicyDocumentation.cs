@@ -13,7 +13,11 @@ namespace AdaptThenUnlearn.Policies;
 internal static partial class PolicyDocumentation
 {
     private static readonly Lazy<Dictionary<string, XElement>> _comments = new(() =>
-        new[] { "UnlearningPolicy.cs", "UnlearningOptions.cs", "RuleEnforcement.cs", "PolicyExtension.cs", "AttackLimit.cs" }
+        new[]
+            {
+                "UnlearningPolicy.cs", "UnlearningOptions.cs", "RuleEnforcement.cs", "PolicyExtension.cs", "AttackLimit.cs",
+                "GraphPorts.cs",
+            }
             .SelectMany(ReadComments)
             .ToDictionary());
 

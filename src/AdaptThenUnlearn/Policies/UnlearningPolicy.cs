@@ -102,15 +102,21 @@ public sealed record UnlearningPolicy(
     /// </summary>
     public IReadOnlyList<string> ProgramRoles() =>
     [
-        .. Generator.Format == GeneratorChoice.TorchScript
+        .. GeneratorChoice.IsProgram(Generator.Format)
             ? [InputRoles.Generator, .. Generator.Discriminator is null ? (string[])[] : [InputRoles.Discriminator]]
             : (string[])[],
-        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript)
+        .. Classifiers.Where(named => GeneratorChoice.IsProgram(named.Value.Format))
             .Select(named => InputRoles.Classifier(named.Key)),
         .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true }
             ? (string[])[InputRoles.Extractor]
             : [],
     ];
+
+    /// <summary>Whether one of the files whose programs are run is an ONNX graph.</summary>
+    public bool RunsGraphs() =>
+        Generator.Format == GeneratorChoice.Onnx
+            || Classifiers.Values.Any(classifier => classifier.Format == GeneratorChoice.Onnx)
+            || Quality?.Extractor == WeightsExtractor.Onnx.Name;
 
     /// <summary>Digest of the extractor of a reading; of a classifier, as this policy uses it.</summary>
     internal string ExtractorAsUsed(QualityReading reading) =>
@@ -214,17 +220,25 @@ public sealed record UnlearningPolicy(
 /// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
 /// <param name="Format">
 /// The checkpoint format; <c>auto</c> finds it by content. <c>torchscript</c> runs the programs in the generator's file and in
-/// the discriminator's.
+/// the discriminator's. <c>onnx</c> runs the graph in the generator's file, which is measured and judged, and not trained.
 /// </param>
 /// <param name="Sha256">Pin: the SHA-256 of the file, 64 hexadecimal digits. A file with another digest is refused.</param>
 /// <param name="Discriminator">Path of a checkpoint that holds the discriminator, if the generator's has none.</param>
 /// <param name="LatentSize">
-/// Length of a latent vector, for the format <c>torchscript</c> alone. It is found by trying when absent. A program that accepts
-/// several of the sizes that its weights have, or none of them, needs it.
+/// Length of a latent vector, for the formats <c>torchscript</c> and <c>onnx</c> alone. It is found by trying when absent. A
+/// program that accepts several of the sizes that its weights have, or none of them, needs it, and so does a graph whose latent
+/// input has no fixed width.
 /// </param>
 /// <param name="Layers">
 /// The layers of a DCGAN or a fully connected GAN: one text for each layer, as Python prints it, or the name of one known layout.
 /// The weights of such a generator do not tell its layers, so a verdict on it needs them. Other generators do not need this.
+/// </param>
+/// <param name="Inputs">
+/// For the format <c>onnx</c>: what each input of the graph gets, by the input's name. When absent, the graph has only one input,
+/// and that is the latent.
+/// </param>
+/// <param name="Output">
+/// For the format <c>onnx</c>: where the graph's images are, and how. When absent, the graph leaves no doubt.
 /// </param>
 public sealed record GeneratorChoice(
     [FilePath, Examples("models/generator.safetensors")] string Checkpoint,
@@ -237,23 +251,47 @@ public sealed record GeneratorChoice(
     [NotEmpty, LayerPattern]
     [Examples("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))", "ReLU()")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<string>? Layers = null)
+    IReadOnlyList<string>? Layers = null,
+    [NotEmpty][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyDictionary<string, GraphInput>? Inputs = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    GraphOutput? Output = null)
 {
-    /// <summary>The format whose files are programs, which are run. It is never found by content.</summary>
+    /// <summary>A format whose files are programs, which libtorch runs. It is never found by content.</summary>
     public const string TorchScript = "torchscript";
+
+    /// <summary>A format whose files are graphs, which ONNX Runtime runs. It is never found by content.</summary>
+    public const string Onnx = "onnx";
+
+    /// <summary>Whether files of a format are programs, which are run.</summary>
+    /// <param name="format">A format's name, or null.</param>
+    public static bool IsProgram(string? format) => format is TorchScript or Onnx;
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["latentSize"].Must(
-            LatentSize is null || Format == TorchScript,
-            $"is only for the format '{TorchScript}'; files of other formats have it in their weights", at["format"]),
+            LatentSize is null || IsProgram(Format),
+            $"is only for the formats '{TorchScript}' and '{Onnx}'; files of other formats have it in their weights",
+            at["format"]),
         .. at["layers"].Must(
-            Layers is null || Format != TorchScript,
-            $"is not for the format '{TorchScript}': such a program brings its own layers", at["format"]),
+            Layers is null || !IsProgram(Format),
+            $"is not for the format '{Format}': such a program brings its own layers", at["format"]),
+        .. at["discriminator"].Must(
+            Discriminator is null || Format != Onnx,
+            $"is not for the format '{Onnx}': a graph is measured and judged, and not trained", at["format"]),
+        .. at["inputs"].Must(Inputs is null || Format == Onnx, OnlyForGraphs, at["format"]),
+        .. at["output"].Must(Output is null || Format == Onnx, OnlyForGraphs, at["format"]),
+        .. at["inputs"].Must(
+            Inputs is null || Inputs.Values.Count(input => input.Is == GraphInput.Latent) == 1,
+            $"must say of exactly one input that it is the '{GraphInput.Latent}'"),
+        .. (Inputs ?? new Dictionary<string, GraphInput>())
+            .SelectMany(named => named.Value.Check(at["inputs"][named.Key])),
         .. at["layers"].Must(
             Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains),
             $"must have one text for each layer, or {Suggestion.JoinWithOr(LayerText.Layouts)} alone"),
     ];
+
+    private const string OnlyForGraphs = $"is only for the format '{Onnx}'";
 }
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>
@@ -266,16 +304,19 @@ public sealed record GeneratorChoice(
 /// Taken from the checkpoint when absent, and <c>softmax</c> where it does not say.
 /// </param>
 /// <param name="Format">
-/// The checkpoint format, found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref
-/// name="Classes"/>.
+/// The checkpoint format, found by content when absent. <c>torchscript</c> and <c>onnx</c> run the program in the file, and need
+/// <paramref name="Classes"/>.
 /// </param>
 /// <param name="Preprocessing">
 /// What is done to the generator's images before the classifier gets them. When absent, it gets them as the generator makes them.
-/// For the format <c>torchscript</c> and classifiers with an <paramref name="Architecture"/>.
+/// For the formats <c>torchscript</c> and <c>onnx</c>, and classifiers with an <paramref name="Architecture"/>.
 /// </param>
 /// <param name="Architecture">
 /// The network of torchvision whose state dict the file is; needs <paramref name="Classes"/>. When absent, the file says what it
 /// is.
+/// </param>
+/// <param name="Output">
+/// For the format <c>onnx</c>: the graph's output that has one number for each class. When absent, the graph has only one output.
 /// </param>
 public sealed record ClassifierChoice(
     [FilePath, Examples("models/auditor.safetensors")] string Checkpoint,
@@ -291,18 +332,23 @@ public sealed record ClassifierChoice(
     ImagePreprocessing? Preprocessing = null,
     [KnownName(NameKind.ClassifierArchitecture)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Architecture = null)
+    string? Architecture = null,
+    [NotBlank, Examples("logits")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Output = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["preprocessing"].Must(
-            Preprocessing is null || Format == GeneratorChoice.TorchScript || Architecture is not null,
-            $"is only for the format '{GeneratorChoice.TorchScript}' and for classifiers with an 'architecture'; others take the "
-            + "generator's images as they are",
+            Preprocessing is null || GeneratorChoice.IsProgram(Format) || Architecture is not null,
+            $"is only for the formats '{GeneratorChoice.TorchScript}' and '{GeneratorChoice.Onnx}', and for classifiers with an "
+            + "'architecture'; others take the generator's images as they are",
             at["format"], at["architecture"]),
         .. at["architecture"].Must(
-            Architecture is null || Format != GeneratorChoice.TorchScript,
-            $"is not for the format '{GeneratorChoice.TorchScript}': such a program brings its own layers", at["format"]),
+            Architecture is null || !GeneratorChoice.IsProgram(Format),
+            $"is not for the format '{Format}': such a program brings its own layers", at["format"]),
+        .. at["output"].Must(
+            Output is null || Format == GeneratorChoice.Onnx, $"is only for the format '{GeneratorChoice.Onnx}'", at["format"]),
         .. at["classes"].MustBePresent(
             Classes is not null || Architecture is null,
             "is missing: a state dict does not name its outputs; list them in order",
@@ -310,9 +356,8 @@ public sealed record ClassifierChoice(
         .. Preprocessing?.Check(at["preprocessing"]) ?? [],
         .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
         .. at["classes"].MustBePresent(
-            Classes is not null || Format != GeneratorChoice.TorchScript,
-            $"is missing: 'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs; "
-            + "list them in order",
+            Classes is not null || !GeneratorChoice.IsProgram(Format),
+            $"is missing: 'format' is '{Format}', and a program does not name its outputs; list them in order",
             at["format"]),
         .. at["outputs"].Must(
             OutputsComeFromCheckpoint || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null,
@@ -321,7 +366,7 @@ public sealed record ClassifierChoice(
 
     // If the policy does not give the outputs, the checkpoint does, and they are checked when it is loaded.
     private bool OutputsComeFromCheckpoint =>
-        Outputs is null && Format != GeneratorChoice.TorchScript && Architecture is null;
+        Outputs is null && !GeneratorChoice.IsProgram(Format) && Architecture is null;
 
     internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 
@@ -589,7 +634,8 @@ public sealed record UndesiredFeature(
 /// <summary>What must survive.</summary>
 /// <param name="Extractor">
 /// The network whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>,
-/// <c>inception-v3-torchscript</c> or <c>torchscript</c>. The files of the last two are programs, and they are run.
+/// <c>inception-v3-torchscript</c>, <c>torchscript</c> or <c>onnx</c>. The files of the last three are programs, and they are
+/// run.
 /// </param>
 /// <param name="Reference">
 /// What the images are compared with: a statistics file (.safetensors or .npz), an image folder, or <c>original-generator</c>.

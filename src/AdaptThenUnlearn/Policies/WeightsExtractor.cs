@@ -29,8 +29,15 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
         FeatureSize: null,
         "a TorchScript file (torch.jit.save) whose forward turns uint8 images [N, 3, H, W] into features [N, D]");
 
+    /// <summary>Any ONNX graph that makes features of images.</summary>
+    public static WeightsExtractor Onnx { get; } = new(
+        "onnx",
+        PublishedSha256: null,
+        FeatureSize: null,
+        "an ONNX file whose graph turns images [N, 3, H, W], 0 to 255, into features [N, D]");
+
     /// <summary>All extractors of this kind.</summary>
-    public static IReadOnlyList<WeightsExtractor> All { get; } = [InceptionV3, InceptionV3TorchScript, TorchScript];
+    public static IReadOnlyList<WeightsExtractor> All { get; } = [InceptionV3, InceptionV3TorchScript, TorchScript, Onnx];
 
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(extractor => extractor.Name)];
@@ -44,7 +51,8 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     /// <summary>The public name of the Fréchet distance of its features: FID for the published Inception-v3 alone.</summary>
     /// <param name="sha256">Digest of the file that was loaded.</param>
     public string MetricName(string sha256) =>
-        PublishedSha256 is null ? "TorchScript Fréchet distance"
+        this == Onnx ? "ONNX Fréchet distance"
+        : PublishedSha256 is null ? "TorchScript Fréchet distance"
         : sha256.StartsWith(PublishedSha256, StringComparison.OrdinalIgnoreCase) ? "FID"
         : "FID (unpublished weights)";
 }

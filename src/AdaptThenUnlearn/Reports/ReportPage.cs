@@ -157,7 +157,9 @@ internal sealed record ReportPage(
         if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
             Line("Programs run", [
                 .. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }),
-                Trusted(" (TorchScript, by libtorch's interpreter)")
+                .. environment.GraphRuntime is { } runtime
+                    ? (Phrase[])[Trusted(" (TorchScript, by libtorch's interpreter; ONNX, by "), Untrusted(runtime), Trusted(")")]
+                    : [Trusted(" (TorchScript, by libtorch's interpreter)")],
             ]);
         Line("Owner", Untrusted(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,

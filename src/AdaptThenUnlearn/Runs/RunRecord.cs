@@ -188,8 +188,12 @@ public sealed record SelectedCandidate(double Excess, double? FrechetDistance);
 /// CPU threads of tensor operations; results are bit-identical for the same number on the same machine.
 /// </param>
 /// <param name="PeakMemoryBytes">Of the process.</param>
+/// <param name="GraphRuntime">
+/// What ran the policy's ONNX graphs, with its version and where it ran them; null where there was none.
+/// </param>
 public sealed record RunEnvironment(
-    string OperatingSystem, string Runtime, string Torch, string Device, int Threads, long PeakMemoryBytes);
+    string OperatingSystem, string Runtime, string Torch, string Device, int Threads, long PeakMemoryBytes,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? GraphRuntime = null);
 
 /// <summary>When a run ran.</summary>
 /// <param name="Started">UTC.</param>

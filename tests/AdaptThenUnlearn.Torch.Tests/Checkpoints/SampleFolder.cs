@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Onnx.Export;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Features;
 using static TorchSharp.torch;
@@ -38,6 +39,12 @@ internal sealed class SampleFolder : IDisposable
                 return new FormatSample(
                     path,
                     networks.Generator.state_dict().ToDictionary(named => named.Key, named => named.Value.detach().clone()));
+            case "onnx":
+                var graph = new GraphBuilder();
+                foreach (var (name, tensor) in networks.Generator.state_dict())
+                    graph.Store(name, tensor);
+                File.WriteAllBytes(path, graph.ToFile("test"));
+                return new FormatSample(path, Under("", "dcgan", networks.Generator));
             case "pytorch":
                 ForeignFiles.WriteStateDict(path, "dcgan", networks.Generator, old: false);
                 return new FormatSample(path, Under("", "dcgan", networks.Generator));

@@ -74,7 +74,7 @@ public sealed class ProgramAnnotatorTests : IDisposable
 
     private sealed class WatchedProgram(FeatureClassifier inner) : WatchedNetwork(inner), IProbedProgram
     {
-        public ScriptProgram Program => throw new NotSupportedException();
+        public string ProgramPath => "watched";
 
         public Tensor RunWithSeed(Tensor inputs, long seed) => throw new NotSupportedException();
     }

@@ -1,0 +1,254 @@
+using System.Text;
+using AdaptThenUnlearn.Onnx.Export;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Onnx.Tests;
+
+/// <summary>Files that are no graphs, or graphs that are not run; and what is said of those that are.</summary>
+public sealed class GraphFileTests : IDisposable
+{
+    private readonly GraphFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer")]
+    [InlineData("<!DOCTYPE html><html></html>", "web page")]
+    [InlineData("words and words and words", "is of no known format")]
+    public void Load_AnotherFile_SaysWhatItIs(string content, string expected) => Assert.Contains(
+        expected, GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(Encoding.UTF8.GetBytes(content)))),
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void Load_CutOff_IsRefused()
+    {
+        var whole = File.ReadAllBytes(_folder.WriteGenerator([1, 4, 4]).Path);
+        for (var length = 3; length < whole.Length; length += 7)
+        {
+            var path = _folder.Write(whole[..length], "cut.onnx");
+            Assert.Throws<CheckpointException>(() => GraphFolder.Generator(path));
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("safetensors")]
+    public void Load_FormatNotNamed_IsNotRun(string? format)
+    {
+        var (path, _) = _folder.WriteGenerator([1, 4, 4]);
+
+        var message = GraphFolder.Refused(() => GeneratorCheckpoint.Load(path, format ?? "auto", null, null, CPU));
+
+        Assert.Contains(
+            format is null ? "name the format ('onnx'), and ONNX Runtime runs it" : "it is of the format 'onnx'", message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_OperatorThatOnnxDoesNotDefine_IsRefused()
+    {
+        var graph = new GraphBuilder();
+        var made = graph.Node("my.company", "Sharpen", [graph.Input("z", ScalarType.Float32, "N", 4)]);
+        graph.Output(made, "images", ScalarType.Float32, "N", 1, 2, 2);
+
+        Assert.Contains("'my.company.Sharpen'", GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(graph))),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_OperatorThatDrawsRandomNumbers_IsRefused()
+    {
+        var graph = new GraphBuilder();
+        var z = graph.Input("z", ScalarType.Float32, "N", 4);
+        var made = graph.Node("Add", [z, graph.Node("RandomNormalLike", [z])]);
+        graph.Output(graph.Node("Reshape", [made, graph.Store(-1, 1, 2, 2)]), "images", ScalarType.Float32, "N", 1, 2, 2);
+
+        Assert.Contains("'RandomNormalLike'", GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(graph))),
+            StringComparison.Ordinal);
+    }
+
+    // Weights in another file would not be hashed; and the path could name any file of the machine.
+    [Theory]
+    [InlineData(13)]   // external_data
+    [InlineData(14)]   // data_location
+    public void Load_WeightsInAnotherFile_AreRefused(int field)
+    {
+        File.WriteAllBytes(_folder.At("weights.bin"), new byte[64]);
+        var tensor = new WireWriter().Integer(1, 4).Integer(1, 4).Integer(2, 1).Text(8, "w");
+        if (field == 13)
+            tensor.Message(13, new WireWriter().Text(1, "location").Text(2, "weights.bin"));
+        tensor.Integer(14, field == 14 ? 1 : 0);
+        var graph = new WireWriter()
+            .Message(1, new WireWriter().Text(1, "z").Text(1, "w").Text(2, "y").Text(4, "MatMul"))
+            .Message(5, tensor);
+
+        var message = GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(Model(graph).ToArray())));
+
+        Assert.Contains("keeps the weights of 'w' in another file", message, StringComparison.Ordinal);
+        Assert.Contains("save_as_external_data=False", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_WeightsOfANodesGraphInAnotherFile_AreRefused()
+    {
+        var tensor = new WireWriter().Integer(2, 1).Text(8, "hidden").Integer(14, 1);
+        var inner = new WireWriter().Message(1, new WireWriter().Text(4, "Constant")
+            .Message(5, new WireWriter().Text(1, "value").Message(5, tensor)));
+        var graph = new WireWriter().Message(
+            1, new WireWriter().Text(4, "If").Message(5, new WireWriter().Text(1, "then_branch").Message(6, inner)));
+
+        Assert.Contains(
+            "'hidden' in another file", GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(Model(graph).ToArray()))),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_GraphsWithinGraphsWithoutEnd_AreRefused()
+    {
+        var graph = new WireWriter();
+        for (var depth = 0; depth < 2000; depth++)
+            graph = new WireWriter().Message(1, new WireWriter().Text(4, "If").Message(5, new WireWriter().Message(6, graph)));
+
+        Assert.Contains(
+            "too deep", GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(Model(graph).ToArray()))),
+                StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_NewerOperatorSet_SaysHowToExport()
+    {
+        var graph = new GraphBuilder(opset: 99);
+        var z = graph.Input("z", ScalarType.Float32, "N", 4);
+        graph.Output(graph.Node("Reshape", [z, graph.Store(-1, 1, 2, 2)]), "images", ScalarType.Float32, "N", 1, 2, 2);
+
+        var message = GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(graph)));
+
+        Assert.Contains("opset_version=17", message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void Load_OperatorThatDoesNotExist_IsOneLine()
+    {
+        var graph = new GraphBuilder();
+        var made = graph.Node("Sharpen", [graph.Input("z", ScalarType.Float32, "N", 4)]);
+        graph.Output(made, "images", ScalarType.Float32, "N", 1, 2, 2);
+
+        var message = GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(graph)));
+
+        Assert.Contains("cannot be loaded", message, StringComparison.Ordinal);
+        Assert.Contains("Sharpen", message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void Inspect_AGraph_SaysWhatItTakesAndWhatThePolicyNeeds()
+    {
+        var (path, _) = _folder.WriteGenerator([1, 4, 4], last: null);
+
+        var found = Inspection.Inspect(path);
+
+        Assert.Equal(("onnx", null), (found.Format, found.Generator));
+        Assert.Contains(found.Values, value => (value.Name, value.Text) == ("input z", "float32 [N, 4]"));
+        Assert.Contains(found.Values, value => (value.Name, value.Text) == ("output images", "float32 [N, 1, 4, 4]"));
+        Assert.Contains(found.Values, value => (value.Name, value.Text) == ("opset", "17"));
+        Assert.Contains(found.Values, value => (value.Name, value.Text) == ("operators", "Identity ×1, MatMul ×1, Reshape ×1"));
+        Assert.Contains(found.Notes, note => note.StartsWith("It is an ONNX graph; nothing of it was run.",
+            StringComparison.Ordinal));
+        Assert.Contains(
+            "As a generator it needs in the policy: \"format\": \"onnx\", \"output\": { \"range\": \"-1..1\" } (or what it is).",
+                found.Notes);
+        Assert.All(found.Notes, note => Assert.DoesNotContain("TorchScript", note, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Read_ChangedFiles_GiveADescriptionOrTheDocumentedError()
+    {
+        using var scope = NewDisposeScope();
+        var originals = new[]
+        {
+            File.ReadAllBytes(_folder.WriteGenerator([1, 4, 4]).Path),
+            File.ReadAllBytes(_folder.WriteClassifier([1, 8, 8], 3, ScalarType.Byte, "logits", "copy").Path),
+        };
+        var refused = 0;
+        for (var seed = 0; seed < 6000; seed++)
+        {
+            var path = _folder.Write(Changed(originals[seed % originals.Length], new Random(seed)), "mutant.onnx");
+            try
+            {
+                var file = CheckpointFile.Open(path);
+                var read = new OnnxFormat().Read(file);
+                foreach (var tensor in read.Tensors)
+                    tensor.Load().Dispose();
+                _ = Inspection.Inspect(file);
+            }
+            catch (CheckpointException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1000, 5900);   // both ends are reached
+    }
+
+    // What passes the reader meets the runtime, which must not end the process.
+    [Fact]
+    public void Load_ChangedFiles_RunOrAreRefused()
+    {
+        var original = File.ReadAllBytes(_folder.WriteGenerator([1, 4, 4]).Path);
+        var (run, refused) = (0, 0);
+        for (var seed = 0; seed < 600; seed++)
+        {
+            var path = _folder.Write(Changed(original, new Random(seed)), "mutant.onnx");
+            try
+            {
+                GraphFolder.Generator(path).Dispose();
+                run++;
+            }
+            catch (CheckpointException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.NotEqual(0, run);
+        Assert.NotEqual(0, refused);
+    }
+
+    private static WireWriter Model(WireWriter graph) => new WireWriter().Integer(1, 8).Text(2, "test").Message(7, graph)
+        .Message(8, new WireWriter().Text(1, "").Integer(2, 17));
+
+    private static byte[] Changed(byte[] original, Random random)
+    {
+        var file = original.ToList();
+        for (var changes = random.Next(1, 4); changes > 0 && file.Count > 0; changes--)
+        {
+            var at = random.Next(file.Count);
+            switch (random.Next(6))
+            {
+                case 0:
+                    file[at] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 1:
+                    file[at] = (byte)random.Next(256);
+                    break;
+                case 2:
+                    file.RemoveRange(at, Math.Min(random.Next(1, 16), file.Count - at));
+                    break;
+                case 3:
+                    file.InsertRange(at, file.GetRange(at, Math.Min(random.Next(1, 64), file.Count - at)));
+                    break;
+                case 4:
+                    file.InsertRange(at, Enumerable.Repeat((byte)0xff, random.Next(1, 12)));
+                    break;
+                default:
+                    file.RemoveRange(at, file.Count - at);
+                    break;
+            }
+        }
+
+        return file.Count == 0 ? [8] : [.. file];
+    }
+}
