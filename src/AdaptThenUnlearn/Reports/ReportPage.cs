@@ -157,7 +157,9 @@ internal sealed record ReportPage(
         if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
             Line("Programs run", [
                 .. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }),
-                Trusted(" (TorchScript, by libtorch's interpreter)")
+                Trusted(record.Policy.Generator.Command is null
+                    ? " (TorchScript, by libtorch's interpreter)"
+                    : " (the generator's command; any other is TorchScript, by libtorch's interpreter)")
             ]);
         Line("Owner", Untrusted(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,
