@@ -63,6 +63,11 @@ public static class RoomRules
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Randomness", "Torch.Threading", "Measurements", "Policies", "Labelling",
         ],
+        ["Torch.Sources"] =   // folders of images and commands, in place of a generator
+        [
+            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
+            "Policies",
+        ],
         ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading", "Torch.Backend"],
         ["Torch.Adaptation"] =
         [
@@ -93,7 +98,7 @@ public static class RoomRules
         ["Torch.Governing"] =
         [
             "Torch.Unlearning", "Torch.Attacks", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
-            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Sources", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Attestation", "Gating", "Locking",
             "Labelling", "Measurements", "Policies",
         ],
@@ -158,7 +163,7 @@ public static class RoomRules
             "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Cli.Timestamps", "Onnx.Export", "Publishing.Admission",
             "Publishing.Hosts", "Publishing.Targets", "Torch.Attacks", "Torch.Comparing", "Torch.Governing", "Torch.Labelling",
             "Torch.Pretraining", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
-            "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Checkpoints.Tensors", "Torch.Sources", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Attestation",
             "Runs", "Gating", "Locking", "Labelling", "Measurements", "Policies",
         ],

@@ -133,7 +133,8 @@ public sealed class AttackCommand(Terminal terminal)
         return file.RunWithLocatedErrors(inputs, () =>
         {
             inputs.Open(cancel);
-            using var original = inputs.LoadGenerator(device);
+            using var original = inputs.LoadGenerator(device, cancel);
+            GeneratorRequirements.RequireLatents(original, "attacks");
             GeneratorRequirements.RequireStatedLayers(original);
             subject.RequireOriginal(original);
             using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);

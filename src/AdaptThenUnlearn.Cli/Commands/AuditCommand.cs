@@ -56,7 +56,7 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         using var held = FolderLock.Acquire(run.Folder, "`atu label`");
         var inputs = new InputFiles(policy, Path.Combine(run.Folder, record.PolicySource.File));
         inputs.Open(cancel);
-        using var original = inputs.LoadGenerator(device);
+        using var original = inputs.LoadGenerator(device, cancel);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);
         using var saved = record.After is null
             ? null

@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Sources;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -17,7 +18,7 @@ public static class InspectCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
-        var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format" };
+        var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format, or a folder of images" };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var layers = new LayersOption();
         var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it")
@@ -27,6 +28,14 @@ public static class InspectCommand
         layers.AddTo(command);
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
+            if (Directory.Exists(parsed.GetRequiredValue(file).FullName))
+            {
+                var folder = FolderInspection.Inspect(parsed.GetRequiredValue(file).FullName, cancel);
+                Terminal.WriteJson(new { folder });
+                Describe(folder);
+                return ExitCodes.Passed;
+            }
+
             var opened = CheckpointFile.Open(parsed.GetRequiredValue(file).FullName, cancel);
             var found = Inspection.Inspect(opened, layers.GetLayers(parsed));
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(opened, found.Format) : null;
@@ -38,6 +47,22 @@ public static class InspectCommand
             return ExitCodes.Passed;
         });
         return command;
+    }
+
+    private static void Describe(FolderInspection folder)
+    {
+        Terminal.WriteResultLine(folder.Path);
+        Line("images", folder.Summary);
+        foreach (var size in folder.Sizes)
+            Line($"{size.Width}×{size.Height}", string.Create(CultureInfo.InvariantCulture, $"{size.Images:N0} images"));
+        Line("channels", folder.AreGrey ? "grey: every image has three equal channels" : "rgb");
+        Line("repeated", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{folder.Repeated:N0} images are the same as another one, or nearly so; {folder.Images - folder.Distinct:N0} have the " +
+            $"same pixels"));
+        Line("sha-256", folder.Sha256);
+
+        static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");
     }
 
     private static void Describe(Inspection found, IReadOnlyList<ListedTensor> tensors)

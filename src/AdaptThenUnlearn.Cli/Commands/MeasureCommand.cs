@@ -8,6 +8,7 @@ using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -98,7 +99,7 @@ public sealed class MeasureCommand(Terminal terminal)
         return file.RunWithLocatedErrors(inputs, () =>
         {
             var opened = inputs.Open(cancel);
-            using var generator = inputs.LoadGenerator(device);
+            using var generator = inputs.LoadGenerator(device, cancel);
             if (generator.Assumed is { } assumed)
                 terminal.WriteDiagnostic(file.CreateWarning(
                     "$.generator.layers", PolicyCodes.AssumedLayers,
@@ -122,6 +123,10 @@ public sealed class MeasureCommand(Terminal terminal)
     {
         if (target is null)
             throw new BadArgumentException("--shard needs --out, the file to write the part to");
+        if (context.Generator.Generator is ImageSequence { IsRepeatable: false })
+            throw new BadArgumentException(
+                "--shard is not for this command: it made other images of the same seed when it was asked again, so that parts would "
+                + "not be those of one measurement");
 
         using var scope = NewDisposeScope();
         var batches = shard.SelectFrom(evaluator.AllBatches());

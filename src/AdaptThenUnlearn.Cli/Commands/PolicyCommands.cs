@@ -103,6 +103,8 @@ public static class PolicyCommands
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
                 $"{assumed}");
+        if (hints.TooFewImages is var (property, problem))
+            yield return policy.CreateWarning(property, PolicyCodes.UnknownName, problem);
         if (hints.TooFewSamplesReason is { } few)
             yield return policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Images;
@@ -18,6 +19,11 @@ public sealed class SampleCommand(Terminal terminal)
     {
         Description = "File for the raw images: float32 [N, C, H, W], as the network outputs them, nominally -1 to 1, not " +
             "clipped",
+    };
+
+    private readonly Option<DirectoryInfo> _images = new("--images")
+    {
+        Description = "New or empty folder for the images as users get them, one PNG file each",
     };
 
     private readonly Option<int> _count = new("--count") { Description = "Number of images", DefaultValueFactory = _ => 64 };
@@ -63,7 +69,7 @@ public sealed class SampleCommand(Terminal terminal)
         _network.AcceptOnlyFromAmong("ema", "generator");
         var command = new Command("sample", "Generate images from a checkpoint")
         {
-            _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite,
+            _out, _npy, _images, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite,
             Machine.Device, Machine.Threads, Terminal.Json,
         };
         _generator.AddTo(command);
@@ -74,8 +80,16 @@ public sealed class SampleCommand(Terminal terminal)
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
         var (picture, numbers) = (parsed.GetValue(_out), parsed.GetValue(_npy));
-        if (picture is null && numbers is null)
-            throw new BadArgumentException("there is nothing to write: name a PNG file with --out, or a NumPy file with --npy");
+        var folder = parsed.GetValue(_images);
+        if (picture is null && numbers is null && folder is null)
+            throw new BadArgumentException(
+                "there is nothing to write: name a PNG file with --out, a NumPy file with --npy, or a folder with --images");
+        if (Path.Exists(folder?.FullName) && (File.Exists(folder.FullName) || folder.EnumerateFileSystemInfos().Any()))
+            throw new BadArgumentException($"--images {folder}: is not an empty folder; nothing was written");
+        if (Directory.Exists(_generator.Checkpoint(parsed)))
+            throw new BadArgumentException(
+                $"{_generator.Checkpoint(parsed)} is a folder, and no checkpoint: if it holds images, they are there already "
+                + "(`atu inspect` describes them)");
         if (!(parsed.GetValue(_truncation) is > 0 and <= 1))
             throw new BadArgumentException("--truncation must be above 0 and at most 1");
         if (parsed.GetValue(_count) < 1)
@@ -108,6 +122,16 @@ public sealed class SampleCommand(Terminal terminal)
             Terminal.WriteResultLine(numbers.FullName);
         }
 
+        if (folder is not null)
+        {
+            folder.Create();
+            for (var number = 0; number < images.shape[0]; number++)
+                AtomicFile.Write(
+                    Path.Combine(folder.FullName, number.ToString("D6", CultureInfo.InvariantCulture) + ".png"),
+                    ImageGrid.SinglePng(images, number));
+            Terminal.WriteResultLine(folder.FullName);
+        }
+
         if (picture is not null)
         {
             var columns = Math.Min(MaxGridColumns, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
@@ -123,6 +147,7 @@ public sealed class SampleCommand(Terminal terminal)
             images = images.shape[0],
             picture = picture?.FullName,
             numbers = numbers?.FullName,
+            folder = folder?.FullName,
         });
         return ExitCodes.Passed;
     }

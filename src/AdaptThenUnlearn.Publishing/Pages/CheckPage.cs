@@ -53,7 +53,7 @@ public sealed record CheckPage(
     /// </summary>
     public static string NameOf(PublishedRun run, string? key = null)
     {
-        var generator = Path.GetFileNameWithoutExtension(run.Policy.Generator.Checkpoint.Replace('\\', '/'));
+        var generator = Path.GetFileNameWithoutExtension(run.Policy.Generator.SourceName.Replace('\\', '/'));
         return MarkdownText.Clip($"atu / {run.Policy.Name} / {generator}", 100) + (key is null ? "" : $" / {key}");
     }
 

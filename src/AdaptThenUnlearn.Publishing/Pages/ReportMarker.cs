@@ -95,7 +95,7 @@ public sealed record ReportMarker(
     public static string KeyOf(PublishedRun run, string? key = null) => KeyOf(run.Policy, key);
 
     private static string KeyOf(UnlearningPolicy policy, string? key) =>
-        Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Checkpoint}{(key is null ? "" : $"\0{key}")}")[..32];
+        Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Source}{(key is null ? "" : $"\0{key}")}")[..32];
 
     private static string InstrumentsOf(RunRecord record) => Sha256Digest.Compute(string.Join('\n', record.Inputs
         .Where(input => input.Role is not

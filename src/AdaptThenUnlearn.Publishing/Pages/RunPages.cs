@@ -91,7 +91,7 @@ public static class RunPages
             : $"{OutcomeText.Sentence(outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
         var commit = context.HeadSha.Length > 0 ? $", measured at {CommitName.Link(context.HeadSha, context)}" : "";
-        return $"{description}{sentence} Generator: {Code(FileName(run.Policy.Generator.Checkpoint))}{commit}.\n";
+        return $"{description}{sentence} Generator: {Code(FileName(run.Policy.Generator.SourceName))}{commit}.\n";
     }
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
@@ -178,7 +178,7 @@ public static class RunPages
             ["Owner", Text(run.Policy.Owner ?? None, 120)],
             [
                 "Original generator",
-                $"{Code(run.Policy.Generator.Checkpoint)}, SHA-256 {Code(record.Before.GeneratorSha256)}"
+                $"{Code(run.Policy.Generator.Source)}, SHA-256 {Code(record.Before.GeneratorSha256)}"
             ],
             .. record.After is { } after
                 ? new[] { new[] { "Unlearned generator", $"{Artifact()}SHA-256 {Code(after.GeneratorSha256)}" } }

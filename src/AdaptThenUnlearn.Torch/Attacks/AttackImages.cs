@@ -12,7 +12,7 @@ namespace AdaptThenUnlearn.Torch.Attacks;
 public sealed record AttackImages(string Folder, string Sha256, Tensor Images) : IDisposable
 {
     /// <summary>Reads a folder, and refuses images of another size than the generator's.</summary>
-    /// <param name="folder">PNG, JPEG and WebP files, also in sub-folders.</param>
+    /// <param name="folder">PNG, JPEG, WebP and BMP files, also in sub-folders.</param>
     /// <param name="shape">Of the images that the generator makes.</param>
     /// <param name="device">Where the images go.</param>
     /// <param name="hashed">The folder as it was hashed before; null to hash it now.</param>

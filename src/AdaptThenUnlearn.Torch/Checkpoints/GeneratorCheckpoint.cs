@@ -526,6 +526,9 @@ public sealed record LoadedGenerator(
     /// <summary>Notes about the file, in sentences that call the generator "it".</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>Notes that a reader must see beside the verdict; like <see cref="Notes"/>.</summary>
+    public IReadOnlyList<string> Cautions { get; init; } = [];
+
     /// <summary>
     /// Why it cannot be trained, in words that follow "it"; null where it can. Such a generator is measured and judged, and stays
     /// as it is.

@@ -71,7 +71,7 @@ public sealed class ComparisonAttacks(
         if (open.Count == 0)
             return 0;
 
-        using var original = asked.Inputs.LoadGenerator(device);
+        using var original = asked.Inputs.LoadGenerator(device, cancel);
         using var classifiers = asked.Inputs.LoadClassifiers(original.Generator.Shape, device);
         using var loaded = checkpoint is null
             ? null

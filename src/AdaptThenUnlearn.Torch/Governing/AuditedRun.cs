@@ -103,13 +103,24 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
             return record.Outputs;
 
         var others = record.Outputs.Where(output => !IsOfGenerator(output)).ToList();
-        var written = !outcome.IsPass() ? [Reject(record, judged, outcome)]
+        var written = inputs.IsListed ? [Listed(judged, outcome)]
+            : !outcome.IsPass() ? [Reject(record, judged, outcome)]
             : record.Training is null ? ReleaseOriginal()
             : [ReleaseTrained(record, judged)];
         var former = record.Outputs.Where(IsOfGenerator).Select(output => output.Path);
         foreach (var old in former.Except(written.Select(file => file.Path)))
             File.Delete(Path.Combine(folder, old));
         return [.. written, .. others];
+    }
+
+    // What stands for a folder or a command is the same for every outcome.
+    private OutputFile Listed(OutputFile judged, Outcome outcome)
+    {
+        var (role, name) = outcome.IsPass()
+            ? (OutputRoles.Artifact, inputs.CopyName)
+            : (OutputRoles.Rejected, inputs.RejectedName);
+        File.Copy(Path.Combine(folder, judged.Path), Path.Combine(folder, name), overwrite: true);
+        return new OutputFile(role, name, judged.Sha256);
     }
 
     private static bool IsOfGenerator(OutputFile output) =>

@@ -42,6 +42,34 @@ public static class GeneratorRequirements
                     : $"a {original.Architecture} generator has no truncation; leave it at 1");
     }
 
+    /// <summary>Refuses a folder that holds fewer images than the policy may look at.</summary>
+    /// <exception cref="PolicyMismatchException">It holds fewer; the message says what to set.</exception>
+    public static void RequireImages(EvaluationOptions options, ImageGenerator generator)
+    {
+        if (generator is ImageSequence { Count: { } count } && WhyTooFew(options, count) is var (property, problem))
+            throw new PolicyMismatchException(property, problem);
+    }
+
+    /// <summary>Why a number of images is too few for a sample, with the property to mend; null where it is enough.</summary>
+    internal static (string Property, string Problem)? WhyTooFew(EvaluationOptions options, long count)
+    {
+        var (name, asked) = options.Samples > count ? ("samples", options.Samples) : ("maxSamples", options.MaxSamples);
+        return asked <= count ? null : ($"$.evaluation.{name}", string.Create(
+            CultureInfo.InvariantCulture,
+            $"is {asked}, and the folder of generator.images holds {count} images: set it to {count} or less, or add images"));
+    }
+
+    /// <summary>Refuses what needs a generator's latents, where there are none.</summary>
+    /// <param name="original">The generator.</param>
+    /// <param name="what">What needs them, as a plural.</param>
+    /// <exception cref="PolicyMismatchException">There are none.</exception>
+    public static void RequireLatents(LoadedGenerator original, string what)
+    {
+        if (original.Generator is ImageSequence)
+            throw new PolicyMismatchException(
+                "$.generator", $"{original.WhyNotTrainable}, and no latents: {what} need them; it can be measured and judged");
+    }
+
     /// <summary>
     /// Refuses an attack that could never be measured in full, and so fails the gate for certain, before anything is measured.
     /// One that only warns is left to warn.
@@ -61,6 +89,10 @@ public static class GeneratorRequirements
     /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
     {
+        if (original.WhyNotTrainable is { } fixedForever)
+            throw new PolicyMismatchException(
+                "$.generator", $"it {fixedForever}: it can be measured and judged (atu measure, atu govern), and not be trained");
+
         // Refuse a method that needs fresh networks, or a loss term that needs styles, where there are none.
         if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)
             throw new PolicyMismatchException(

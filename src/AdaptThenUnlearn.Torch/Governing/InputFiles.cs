@@ -9,6 +9,7 @@ using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
+using AdaptThenUnlearn.Torch.Sources;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -59,6 +60,12 @@ public sealed class InputFiles
     /// <summary>What can be known of the files before a run has opened them.</summary>
     public InputHints Hints => new(_policy, this);
 
+    /// <summary>Whether the generator is no checkpoint, so that a listing stands for it in a run's folder.</summary>
+    internal bool IsListed => _policy.Generator.IsSample;
+
+    /// <summary>Whether a command makes the images.</summary>
+    internal bool IsCommand => _policy.Generator.Command is not null;
+
     /// <summary>Name of the policy.</summary>
     public string PolicyName => _policy.Name;
 
@@ -68,36 +75,41 @@ public sealed class InputFiles
     /// <summary>Names of the files of finished attacks that a run may write, relative to the folder of its states.</summary>
     internal IEnumerable<string> AttackCells => AuditAttacks.CellNames(_policy);
 
-    /// <summary>Path of the generator's checkpoint.</summary>
+    /// <inheritdoc cref="InputPaths.Generator"/>
     public string Generator => _paths.Generator;
 
     /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
-    public IReadOnlyList<string> GeneratorParts => PartsOf(Generator);
+    public IReadOnlyList<string> GeneratorParts => _policy.Generator.IsSample ? [] : PartsOf(Generator);
+
+    // Ending of the released file: that of the checkpoint, or of the file that stands for what is no checkpoint.
+    private string Ending => GeneratorSource.EndingFor(_policy.Generator)
+        ?? (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
 
     /// <summary>
     /// Name of the file that is released after training: the policy's name with the ending of the generator's checkpoint.
     /// </summary>
     /// <remarks>Where the checkpoint is an index of several files, the released generator is one file.</remarks>
-    public string ArtifactName => _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
+    public string ArtifactName => _policy.Name + Ending;
 
     /// <summary>Name of the file that is released when the generator passes as it is.</summary>
     /// <remarks>Where the checkpoint is an index of several files, the files that it names keep their names.</remarks>
-    public string CopyName =>
-        _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
+    public string CopyName => _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Ending);
 
     /// <summary>Name of the file that may not be released, and of a trained one until it is known that it may.</summary>
     /// <remarks>Where the checkpoint is an index of several files, the rejected generator is one file.</remarks>
-    public string RejectedName =>
-        _policy.Name + Rejected + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
+    public string RejectedName => _policy.Name + Rejected + Ending;
 
     /// <summary>
     /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is
-    /// missing.
+    /// missing, or where there is no checkpoint.
     /// </summary>
     public long GeneratorBytes
     {
         get
         {
+            if (_policy.Generator.IsSample)
+                return 0;
+
             var files = GeneratorParts.Prepend(Generator).Select(path => new FileInfo(path)).Where(file => file.Exists);
             return files.Sum(file => file.Length) * (Hints.LacksDiscriminator ? 2 : 1);
         }
@@ -145,13 +157,22 @@ public sealed class InputFiles
     /// <param name="cancel">Ends hashing, also within a file.</param>
     /// <returns>Every file with its digest. The digest of a missing file is empty: loading the file says more.</returns>
     public IReadOnlyList<InputFile> Open(RunFolder folder, CancellationToken cancel) =>
-        [.. Open(cancel).Select(file => new InputFile(file.Role, folder.Relative(file.Path), file.Sha256))];
+    [
+        .. Open(cancel).Select(file => new InputFile(
+            file.Role, file.Path == GeneratorSource.CommandFile ? file.Path : folder.Relative(file.Path), file.Sha256)),
+    ];
 
     /// <inheritdoc cref="Open(RunFolder, CancellationToken)"/>
     public IReadOnlyList<(string Role, string Path, string Sha256)> Open(CancellationToken cancel)
     {
         var opened = _opened = new OpenedInputs();
-        return [.. EnumerateFiles().Select(file => (file.Role, file.Path, Digest(file.Role, file.Path)))];
+        return
+        [
+            .. EnumerateFiles().Select(file => (file.Role, file.Path, Digest(file.Role, file.Path))),
+            .. _policy.Generator.Command is null
+                ? Array.Empty<(string, string, string)>()
+                : [(InputRoles.Generator, GeneratorSource.CommandFile, Sha256Digest.Compute(DescribeCommand().Span))],
+        ];
 
         string Digest(string role, string path)
         {
@@ -168,16 +189,44 @@ public sealed class InputFiles
 
     /// <summary>The digest that each file has now, by its role; null for a file that is missing.</summary>
     /// <param name="cancel">Ends hashing, also within a file.</param>
-    public IReadOnlyDictionary<string, string?> ComputeDigests(CancellationToken cancel) =>
-        EnumerateFiles().ToDictionary(file => file.Role, file => Sha256Digest.FindAt(file.Path, cancel));
+    public IReadOnlyDictionary<string, string?> ComputeDigests(CancellationToken cancel)
+    {
+        var digests = EnumerateFiles().ToDictionary(file => file.Role, file => Sha256Digest.FindAt(file.Path, cancel));
+        if (_policy.Generator.Command is not null)
+            digests[InputRoles.Generator] = Sha256Digest.Compute(GeneratorSource.DescribeCommand(
+                _policy.Generator, file => Sha256Digest.FindAt(Resolve(file), cancel)).Span);
+        return digests;
+    }
+
+    /// <summary>
+    /// What stands for a generator that is no checkpoint, as it was hashed: its SHA-256 is the generator's digest; null for a
+    /// checkpoint.
+    /// </summary>
+    internal ReadOnlyMemory<byte>? FindListing() => _policy.Generator switch
+    {
+        { Images: not null } => Opened.Folder(Generator).Listing,
+        { Command: not null } => DescribeCommand(),
+        _ => null,
+    };
+
+    // A file that is missing has no digest: loading the command says which it is.
+    private ReadOnlyMemory<byte> DescribeCommand() =>
+        GeneratorSource.DescribeCommand(_policy.Generator, file => Opened.Digest(Resolve(file), CancellationToken.None));
 
     /// <summary>Loads the generator with its discriminator, and notes what had to be assumed about them.</summary>
     /// <param name="device">Where the networks go.</param>
+    /// <param name="cancel">Ends the command that makes the images, where there is one, whenever it runs.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The checkpoint cannot be read, or is not what the policy says.</exception>
-    public LoadedGenerator LoadGenerator(Device device)
+    /// <exception cref="ImageFileException">A folder of images cannot be read, or its sizes differ.</exception>
+    /// <exception cref="PolicyMismatchException">A folder holds too few images, or a command does not fit the policy.</exception>
+    /// <exception cref="Diagnostics.RunException">The command fails, or writes something else than was asked.</exception>
+    public LoadedGenerator LoadGenerator(Device device, CancellationToken cancel = default)
     {
         var choice = _policy.Generator;
+        if (choice.IsSample)
+            return LoadSample(choice, cancel);
+
         var original = OriginalFile;
         var discriminator = choice.Discriminator is { } path ? Opened.Checkpoint(Resolve(path)) : null;
         var loaded = GeneratorCheckpoint.Load(
@@ -185,6 +234,39 @@ public sealed class InputFiles
             graph: GraphUse.From(choice));
         NoteAssumptions(loaded);
         return loaded;
+    }
+
+    private LoadedGenerator LoadSample(GeneratorChoice choice, CancellationToken cancel)
+    {
+        // Refuse what is missing, or is not the pinned one, before a command is run.
+        if (choice.Images is not null && !Directory.Exists(Generator))
+            throw new ImageFileException(Generator, "is not a folder of images");
+        foreach (var (index, file) in (choice.Files ?? []).Index())
+            if (Opened.Digest(Resolve(file), cancel) is null || Directory.Exists(Resolve(file)))
+                throw new PolicyMismatchException(
+                    FormattableString.Invariant($"$.generator.files[{index}]"), $"'{file}' is missing, or is not a file");
+        var sha256 = choice.Images is not null
+            ? Opened.Folder(Generator, cancel).Sha256
+            : Sha256Digest.Compute(DescribeCommand().Span);
+        if (choice.Sha256 is { } pin && !pin.Equals(sha256, StringComparison.OrdinalIgnoreCase))
+            throw new PolicyMismatchException(
+                "$.generator.sha256", $"pins {pin}, and the digest of what the policy names is {sha256}");
+
+        // Load it, and note what a reader must know.
+        var loaded = choice.Images is not null
+            ? GeneratorSource.LoadFolder(choice, Opened.Folder(Generator, cancel))
+            : GeneratorSource.LoadCommand(choice, Generator, sha256, cancel);
+        try
+        {
+            GeneratorRequirements.RequireImages(_policy.Evaluation, loaded.Generator);
+            NoteAssumptions(loaded);
+            return loaded;
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Loads the classifiers, and tries each auditor on the images that the policy says show its feature.</summary>
@@ -269,6 +351,8 @@ public sealed class InputFiles
     {
         foreach (var note in loaded.Notes)
             AddRemark(InputRoles.Generator, note);
+        foreach (var caution in loaded.Cautions)
+            AddRemark(InputRoles.Generator, caution, isWarning: true);
         if (loaded.Assumed is { } assumed)
             AddRemark(
                 InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);

@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
@@ -23,7 +24,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         {
             try
             {
-                return policy.Generator.Discriminator is null
+                return policy.Generator is { Discriminator: null, IsSample: false }
                     && GeneratorCheckpoint.HasGeneratorOnly(ReadGenerator(), policy.Generator.Layers);
             }
             catch (CheckpointException)
@@ -38,7 +39,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     {
         get
         {
-            if (GeneratorChoice.IsProgram(policy.Generator.Format))
+            if (GeneratorChoice.IsProgram(policy.Generator.Format) || policy.Generator.IsSample)
                 return null;
 
             try
@@ -46,6 +47,24 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
                 return GeneratorCheckpoint.Describe(ReadGenerator(), policy.Generator.Layers)?.Assumed;
             }
             catch (CheckpointException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Why a folder holds too few images for the policy's sample; null where it does not, or where there is none.</summary>
+    public (string Property, string Problem)? TooFewImages
+    {
+        get
+        {
+            try
+            {
+                return policy.Generator.Images is null
+                    ? null
+                    : GeneratorRequirements.WhyTooFew(policy.Evaluation, PictureFolder.List(inputs.Generator).Files.Count);
+            }
+            catch (ImageFileException)
             {
                 return null;
             }

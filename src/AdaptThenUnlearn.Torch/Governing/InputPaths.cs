@@ -14,8 +14,13 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
 {
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
 
-    /// <summary>Path of the generator's checkpoint.</summary>
-    public string Generator => Resolve(policy.Generator.Checkpoint);
+    /// <summary>Path of the generator's checkpoint, of the folder of its images, or of the folder in which its command works.</summary>
+    public string Generator => policy.Generator switch
+    {
+        { Checkpoint: { } checkpoint } => Resolve(checkpoint),
+        { Images: { } images } => Path.TrimEndingDirectorySeparator(Resolve(images)),
+        _ => _folder,
+    };
 
     /// <summary>The full path of a file that the policy names.</summary>
     /// <remarks>
@@ -84,8 +89,8 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
 
     private IEnumerable<(string Role, string Property, string Path)> EnumeratePolicyFiles()
     {
-        foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
-            yield return (role, "$.generator.checkpoint", path);
+        foreach (var generator in EnumerateGenerator())
+            yield return generator;
         foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator
             ? WithParts(InputRoles.Discriminator, Resolve(discriminator))
             : [])
@@ -102,6 +107,15 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
         if (policy.Unlearning.Data is { } data)
             yield return (InputRoles.TrainingData, "$.unlearning.data", Resolve(data));
     }
+
+    private IEnumerable<(string Role, string Property, string Path)> EnumerateGenerator() => policy.Generator switch
+    {
+        { Images: not null } => [(InputRoles.Generator, "$.generator.images", Generator)],
+        { Command: not null } => (policy.Generator.Files ?? []).Select((file, index) => (
+            InputRoles.Part(InputRoles.Generator, index + 1), FormattableString.Invariant($"$.generator.files[{index}]"),
+            Resolve(file))),
+        _ => WithParts(InputRoles.Generator, Generator).Select(named => (named.Role, "$.generator.checkpoint", named.Path)),
+    };
 
     private IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
         partsOf(path).Select((part, index) => (InputRoles.Part(role, index + 1), part)).Prepend((role, path));

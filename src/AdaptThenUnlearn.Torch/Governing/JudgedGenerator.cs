@@ -7,6 +7,7 @@ using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Sources;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -61,11 +62,15 @@ internal sealed class JudgedGenerator(
     /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
     public void Conclude(Outcome outcome, string measured)
     {
+        if (inputs.FindListing() is { } listing)
+        {
+            List(listing, outcome, measured);
+            return;
+        }
+
         var file = _isSaved ? CheckpointFile.Open(folder.GetPath(inputs.RejectedName)) : inputs.OriginalFile;
         if (file.Sha256 != measured)
-            throw new RunException(
-                RunCodes.ChangedFile,
-                $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
+            throw NotMeasured();
 
         if (!outcome.IsPass())
             Reject(file, outcome);
@@ -74,6 +79,24 @@ internal sealed class JudgedGenerator(
         else
             ReleaseOriginal();
     }
+
+    // A folder of images is not copied, and a command is no file: their listing stands for them, and has their digest.
+    private void List(ReadOnlyMemory<byte> listing, Outcome outcome, string measured)
+    {
+        if (Sha256Digest.Compute(listing.Span) != measured)
+            throw NotMeasured();
+
+        if (inputs.IsCommand)
+            folder.Write(OutputRoles.Command, GeneratorSource.CommandFile, listing);
+        if (outcome.IsPass())
+            folder.Write(OutputRoles.Artifact, inputs.CopyName, listing);
+        else
+            folder.Write(OutputRoles.Rejected, inputs.RejectedName, listing);
+    }
+
+    private RunException NotMeasured() => new(
+        RunCodes.ChangedFile,
+        $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
 
     private void Release(string measured)
     {

@@ -8,6 +8,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Sources;
 using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -47,6 +48,7 @@ public sealed class RunFolder : IDisposable
         inputs.CopyName,
         inputs.RejectedName,
         .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)),
+        .. inputs.IsCommand ? [GeneratorSource.CommandFile] : Array.Empty<string>(),
         .. ReportsAndPictures,
         .. inputs.AttackPictures,
     ];

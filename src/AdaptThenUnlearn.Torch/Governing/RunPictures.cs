@@ -42,7 +42,10 @@ internal sealed class RunPictures(
         // Search the evaluation images until both halves of a panel are full.
         List<Tensor> undesired = [], others = [];
         List<Tensor> undesiredAfter = [], othersAfter = [];
-        for (var number = 0; number < BatchesSearched && (undesired.Count < Half || others.Count < Half); number++)
+        var last = original is ImageSequence { Count: { } there }
+            ? Math.Min(BatchesSearched, there / EvaluationImages.BatchSize)
+            : BatchesSearched;
+        for (var number = 0; number < last && (undesired.Count < Half || others.Count < Half); number++)
         {
             var batch = new EvaluationBatch(number, 0, EvaluationImages.BatchSize);
             var before = images.Draw(original, batch);

@@ -55,7 +55,7 @@ public sealed class UnlearningRun(
         if (request.Device.type == TorchSharp.DeviceType.CUDA)
             TorchBackend.KeepFloat32();
         _inputs = inputs.Open(folder, cancel);
-        using var original = inputs.LoadGenerator(request.Device);
+        using var original = inputs.LoadGenerator(request.Device, cancel);
         GeneratorRequirements.RequireStatedLayers(original);
         GeneratorRequirements.RequireTruncation(_policy.Evaluation, original);
         GeneratorRequirements.RequireAttackable(_policy, original);

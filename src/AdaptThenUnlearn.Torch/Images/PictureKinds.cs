@@ -6,15 +6,15 @@ namespace AdaptThenUnlearn.Torch.Images;
 internal static class PictureKinds
 {
     /// <summary>Names of the kinds that are read, for messages.</summary>
-    public const string Read = "PNG, JPEG and WebP";
+    public const string Read = "PNG, JPEG, WebP and BMP";
 
     private const int LongestMagic = 16;
 
-    private static readonly string[] _read = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"];
+    private static readonly string[] _read = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp"];
 
     private static readonly HashSet<string> _notRead = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".apng", ".arw", ".avif", ".bmp", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif",
+        ".apng", ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif",
         ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".jxr", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm",
         ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".wbmp", ".wmf", ".xbm", ".xpm",
     };

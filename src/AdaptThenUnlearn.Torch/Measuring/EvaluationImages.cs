@@ -48,18 +48,26 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
     /// <summary>Makes one batch.</summary>
     /// <param name="generator">In eval mode.</param>
     /// <param name="batch">Which.</param>
-    /// <returns><c>[N, C, H, W]</c>, without gradient; belongs to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, C, H, W]</c>, without gradient; belongs to the caller's scope. Fewer images where an <see cref="ImageSequence"/>
+    /// ends before.
+    /// </returns>
     public Tensor Draw(ImageGenerator generator, EvaluationBatch batch)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        if (generator is ImageSequence sequence)
+            return AsMeasured(sequence.Take(Random, batch.First, batch.Size).to(Device)).MoveToOuterDisposeScope();
+
         using var source = Random.At("images", batch.Number);
         var draw = LatentDraw.Sample(generator, BatchSize, source, Device);
         var latents = draw.Latents.narrow(0, batch.Offset, batch.Size);
         IReadOnlyList<Tensor> noise = [.. draw.Noise.Select(map => map.narrow(0, batch.Offset, batch.Size))];
         var images = generator.Generate(latents, noise, Truncation);
-        return (Raw ? images : ImageQuantizer.Quantize(images)).MoveToOuterDisposeScope();
+        return AsMeasured(images).MoveToOuterDisposeScope();
     }
+
+    private Tensor AsMeasured(Tensor images) => Raw ? images : ImageQuantizer.Quantize(images);
 }
 
 /// <summary>Part of a numbered batch.</summary>

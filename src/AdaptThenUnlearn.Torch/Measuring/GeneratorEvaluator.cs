@@ -100,12 +100,14 @@ public sealed class GeneratorEvaluator(
         var hits = new long[looks.Count];
         var (samples, retained) = (0L, 0L);
         ReadingEvidence? evidence = null;
+        using var copies = new MemoryStream();
         foreach (var size in evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.EnumerateBatches(size, from: samples))
             {
                 var reading = read(batch, IsEnough && retained < ComparedImages);
                 retained += reading.Retained?.shape[0] ?? 0;
+                copies.Write(reading.Copies.Span);
                 if (size == evaluation.Samples)
                     first.Add(reading);
                 for (var number = 0; number < hits.Length; number++)
@@ -146,7 +148,18 @@ public sealed class GeneratorEvaluator(
             Quality([.. first.Where(reading => reading.Retained is not null)]),
             Shares(first),
             evaluation.RangeOrDefault,
-            evidence!.Images.ToReading());
+            evidence!.Images.ToReading(),
+            Repeats: policy.Generator.MaxDuplicatesInEffect is { } limit ? Repeats(copies, samples, limit) : null);
+    }
+
+    private static RepeatedImages Repeats(MemoryStream copies, long samples, double limit)
+    {
+        if (copies.Length != samples * SmallCopies.Bytes)
+            throw new MeasurementPartsException(
+                "the small copies of some images are missing, by which images that repeat others are found: measure again");
+
+        return new RepeatedImages(
+            samples, SmallCopies.CountRepeats(copies.GetBuffer().AsSpan(0, (int)copies.Length)), limit);
     }
 
     /// <summary>Looks at batches, at several at once where there are threads; the readings are the same for any number.</summary>
@@ -177,6 +190,9 @@ public sealed class GeneratorEvaluator(
 
         // Count the images that show each feature, to its auditor and to its annotator.
         var drawn = images.Draw(generator, batch);
+        if (drawn.shape[0] != batch.Size)
+            throw new InvalidOperationException("there are fewer images than the policy's sample");
+        var copies = generator is ImageSequence ? SmallCopies.Make(drawn) : default;
         Dictionary<FeatureClassifier, (Tensor Features, Tensor Logits)> outputsByClassifier = [];
         var features = policy.UndesiredFeatures;
         var shown = features.Select(feature => Shown(classifiers.Auditor(feature))).ToList();
@@ -186,7 +202,7 @@ public sealed class GeneratorEvaluator(
 
         // Count each class, and extract the features of images without undesired features.
         if (policy.Quality?.CountingClassifier(policy) is not { } counter)
-            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
+            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence) { Copies = copies };
 
         var byClass = classifiers[counter].Count(Classify(classifiers[counter]).Logits);
         var isRetained = shown.Aggregate(
@@ -200,7 +216,10 @@ public sealed class GeneratorEvaluator(
                 Extracted().cpu().MoveToOuterDisposeScope(),
                 isRetained.nonzero().flatten().cpu().data<long>().ToArray(),
                 evidence)
-            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence);
+            {
+                Copies = copies,
+            }
+            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence) { Copies = copies };
 
         ReadingEvidence Evidence() => new(
             [.. _check.ClassifierNames.Select(name => OutputRange.FromLogits(Classify(classifiers[name]).Logits))],
@@ -326,6 +345,9 @@ public sealed record BatchReading(
     IReadOnlyList<long> RetainedPositions,
     ReadingEvidence? Evidence)
 {
+    /// <summary><see cref="SmallCopies"/> of an <see cref="ImageSequence"/>'s images; empty for any other generator.</summary>
+    public ReadOnlyMemory<byte> Copies { get; init; }
+
     /// <summary>The same reading, whose tensor belongs to no scope.</summary>
     internal BatchReading Detached()
     {

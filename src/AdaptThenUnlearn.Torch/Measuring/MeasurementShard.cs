@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// Kept as safetensors: <c>batches</c> [B, 3] (number, offset, size), <c>hits</c> and <c>annotatorHits</c> [B, features],
 /// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B], <c>retainedAt</c> [R] (all int64) and <c>retained</c> [R, d]
 /// (float32). Of the batches of the first look also <c>evidence</c> [E, n] (float64), <c>evidenceClasses</c> [classifiers] and
-/// <c>imageKeys</c> [images] (int64); <c>evidenceOf</c> [B] says which those are. A checksum in the metadata covers all of it. It
+/// <c>imageKeys</c> [images] (int64); <c>evidenceOf</c> [B] says which those are. For a folder of images or a command
+/// also <c>copies</c> [images · 256] (uint8). A checksum in the metadata covers all of it. It
 /// shows that the file is whole, and not who made it.
 /// </remarks>
 /// <param name="Origin">Which part it is, and where and when it was measured.</param>
@@ -29,6 +30,7 @@ public sealed record MeasurementShard(
     public const string Kind = "measurement-shard";
 
     private const int MostNamed = 10;
+    private const string CopiesTable = "copies";
     private const string AgainRemedy = "measure this part again";
 
     /// <summary>The file it was read from, as it was hashed; null for one that was measured by this process.</summary>
@@ -73,6 +75,8 @@ public sealed record MeasurementShard(
             ["evidenceOf"] = tensor(Readings.Select(reading => reading.Evidence is null ? 0L : 1L).ToArray(), dtype: int64),
             ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.ImageHashes).ToArray(), dtype: int64),
         };
+        if (Readings.Any(reading => !reading.Copies.IsEmpty))
+            tables[CopiesTable] = tensor(Readings.SelectMany(reading => reading.Copies.ToArray()).ToArray(), dtype: uint8);
         var metadata = new Dictionary<string, string>
         {
             ["kind"] = Kind,
@@ -109,15 +113,19 @@ public sealed record MeasurementShard(
         var (counts, places) = (Numbers("retainedCounts"), Numbers("retainedAt"));
         var retained = Table("retained", float32);
         var evidence = ReadEvidence(hits.Count == 0 ? 0 : hits[0].Length);
+        var copies = tables.ContainsKey(CopiesTable) ? Values<byte>(Table(CopiesTable, uint8)) : [];
         if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length, evidence.Count }
             .Any(count => count != batches.Count)
             || batches.Any(batch => batch.Length != 3)
             || counts.Where(count => count > 0).Sum() != retained.shape[0]
-            || places.Length != retained.shape[0])
+            || places.Length != retained.shape[0]
+            || (copies.Length > 0
+                && (batches.Any(batch => batch[2] is < 0 or > EvaluationImages.BatchSize)
+                    || copies.Length != batches.Sum(batch => batch[2]) * SmallCopies.Bytes)))
             throw new CheckpointException(path, "is damaged: its tables do not fit each other", AgainRemedy);
 
         // Cut the features into those of each batch.
-        var start = 0L;
+        var (start, copied) = (0L, 0);
         List<BatchReading> readings = [];
         for (var number = 0; number < batches.Count; number++)
         {
@@ -127,6 +135,7 @@ public sealed record MeasurementShard(
                 own = retained.narrow(0, start, count).clone().MoveToOuterDisposeScope();
             long[] at = places[(int)start..(int)(start + count)];
             start += count;
+            var copyBytes = copies.Length == 0 ? 0 : (int)batches[number][2] * SmallCopies.Bytes;
             readings.Add(new BatchReading(
                 new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]),
                 hits[number],
@@ -134,7 +143,11 @@ public sealed record MeasurementShard(
                 byClass[number],
                 own,
                 at,
-                evidence[number]));
+                evidence[number])
+            {
+                Copies = copies.AsMemory(copied, copyBytes),
+            });
+            copied += copyBytes;
         }
 
         return new MeasurementShard(

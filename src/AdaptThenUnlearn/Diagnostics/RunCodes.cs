@@ -54,6 +54,9 @@ public static class RunCodes
     /// <summary>A time-stamp authority gave no time stamp of the policy.</summary>
     public const string Timestamp = "ATU2016";
 
+    /// <summary>The generator's command failed, took too long, or wrote something else than was asked of it.</summary>
+    public const string Command = "ATU2017";
+
     /// <summary>Warning: an input needed an assumption, or has a property that a reader of the verdict must know.</summary>
     public const string Remark = "ATU2101";
 

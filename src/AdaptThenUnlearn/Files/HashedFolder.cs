@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace AdaptThenUnlearn.Files;
@@ -12,14 +11,20 @@ public sealed class HashedFolder
 
     private readonly Dictionary<string, string?> _digests;
 
-    private HashedFolder(string path, string sha256, Dictionary<string, string?> digests) =>
-        (Path, Sha256, _digests) = (path, sha256, digests);
+    private HashedFolder(string path, string sha256, byte[] listing, Dictionary<string, string?> digests) =>
+        (Path, Sha256, Listing, _digests) = (path, sha256, listing, digests);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
 
     /// <summary>SHA-256 of the names and digests of its files; 64 lower-case hexadecimal digits.</summary>
     public string Sha256 { get; }
+
+    /// <summary>
+    /// One line for each file, in ordinal order of the names: the name with forward slashes, a NUL character, and the SHA-256 of
+    /// the file. The SHA-256 of these bytes, UTF-8, is <see cref="Sha256"/>.
+    /// </summary>
+    public ReadOnlyMemory<byte> Listing { get; }
 
     /// <summary>Hashes the files of a folder and its sub-folders.</summary>
     /// <param name="folder">
@@ -35,15 +40,16 @@ public sealed class HashedFolder
             throw new IOException(FormattableString.Invariant($"'{folder}' contains more than {MaxFiles} files"));
 
         var digests = new Dictionary<string, string?>(StringComparer.Ordinal);
-        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var listing = new MemoryStream();
         foreach (var name in files.Select(file => NameOf(folder, file)).Order(StringComparer.Ordinal))
         {
             var digest = DigestOf(System.IO.Path.Combine(folder, name), cancel);
             digests[name] = digest;
-            whole.AppendData(Encoding.UTF8.GetBytes($"{name}\0{digest}\n"));
+            listing.Write(Encoding.UTF8.GetBytes($"{name}\0{digest}\n"));
         }
 
-        return new HashedFolder(folder, Convert.ToHexStringLower(whole.GetHashAndReset()), digests);
+        var bytes = listing.ToArray();
+        return new HashedFolder(folder, Sha256Digest.Compute(bytes), bytes, digests);
     }
 
     /// <summary>Reads a file of the folder, verified against its digest.</summary>

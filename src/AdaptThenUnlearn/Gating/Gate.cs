@@ -45,6 +45,7 @@ public static partial class Gate
     public static Verdict Judge(
         UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today, Ratchet? ratchet = null)
     {
+        (before, after) = (UnderLimit(policy, before), after is null ? null : UnderLimit(policy, after));
         List<Finding> findings =
         [
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
@@ -80,7 +81,8 @@ public static partial class Gate
     /// <param name="today">UTC day, on which rules that only warn are passed over; null to pass over none.</param>
     public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(
         UnlearningPolicy policy, Measurement before, DateOnly? today) =>
-        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(OfOriginal(policy.Evaluation), feature, before, after: null)
+        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(
+                OfOriginal(policy.Evaluation), feature, UnderLimit(policy, before), after: null)
             .Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)
                 && (today is not { } day || policy.FindLeniency(finding.Rule, day) is null)))];
 
@@ -89,7 +91,21 @@ public static partial class Gate
     /// </summary>
     /// <param name="before">Readings of the original generator.</param>
     public static bool IsMeaningless(Measurement before) =>
-        before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
+        before.WhyTooAlike is not null || before.Features.Any(reading => reading.NotMeasured is not null);
+
+    // How many images may repeat others is the policy's to say, not the record's.
+    private static Measurement UnderLimit(UnlearningPolicy policy, Measurement measured) =>
+        policy.Generator.MaxDuplicatesInEffect is { } limit
+            ? measured with
+            {
+                Repeats = (measured.Repeats is { } counted && counted.Images >= LargestLook(measured)
+                    ? counted
+                    : RepeatedImages.NotCounted) with { MaxShare = limit },
+            }
+            : measured;
+
+    private static long LargestLook(Measurement measured) =>
+        measured.Features.SelectMany(reading => reading.Looks).Select(look => look.Samples).DefaultIfEmpty(0).Max();
 
     private static IEnumerable<Finding> FeatureRules(
         EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
@@ -365,8 +381,8 @@ public static partial class Gate
             ? "before and after were not both measured on the policy's latents"
         : WhyOtherRange(evaluation, before)
             ?? WhyOtherRange(evaluation, after)
-            ?? before.Diversity?.WhyOneImage
-            ?? after.Diversity?.WhyOneImage;
+            ?? before.WhyTooAlike
+            ?? after.WhyTooAlike;
 
     /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
     /// <param name="evaluation">Of the policy.</param>
@@ -385,7 +401,7 @@ public static partial class Gate
     {
         if (!UsesPolicyLatents(policy.Evaluation, measured))
             return "the images were not made from the policy's latents";
-        if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
+        if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.WhyTooAlike) is { } meaningless)
             return meaningless;
         if (measured.Quality is not { } reading)
             return null;   // the caller says that there is no quality reading

@@ -88,7 +88,7 @@ public static partial class Gate
     private static string? WhyOtherImages(Measurement measured, Measurement baseline) =>
         baseline.Range != measured.Range ? "its images had another range of values"
         : !baseline.Truncation.Equals(measured.Truncation) ? "its latents had another truncation"
-        : baseline.Diversity?.WhyOneImage;
+        : baseline.WhyTooAlike;
 
     private static Finding NoWorseDistance(UnlearningPolicy policy, Measurement measured, Ratchet? ratchet)
     {
@@ -159,7 +159,7 @@ public static partial class Gate
                 : WhyFewer(was.Samples, policy.Evaluation) ?? WhyOtherImages(measured, baseline.Measured);
             if (!UsesPolicyLatents(policy.Evaluation, measured) || share.Samples != policy.Evaluation.Samples || !Possible(share))
                 yield return unknown.NotMeasured(NotCounted);
-            else if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
+            else if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.WhyTooAlike) is { } meaningless)
                 yield return unknown.NotMeasured(meaningless);
             else if (reason is not null)
                 yield return unknown.NotMeasured(NotComparable(reason));

@@ -19,6 +19,9 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Attacks">
 /// What attacks got out of the generator, one reading for each attack and feature; null, and left out, where none was made.
 /// </param>
+/// <param name="Repeats">
+/// How many images repeat others, for a folder of images and for a command; null, and left out, for a checkpoint.
+/// </param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
@@ -28,8 +31,13 @@ public sealed record Measurement(
     IReadOnlyList<ClassShare> Shares,
     string Range = "raw",
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackReading>? Attacks = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackReading>? Attacks = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RepeatedImages? Repeats = null)
 {
+    /// <summary>Why the images are too few different ones to measure anything; null where they are not.</summary>
+    [JsonIgnore]
+    public string? WhyTooAlike => Diversity?.WhyOneImage ?? Repeats?.WhyTooMany;
+
     /// <summary>What an attack got out of the generator; null where it was not made.</summary>
     /// <param name="attack">The attack's name.</param>
     /// <param name="feature">The feature's name in the policy.</param>
@@ -40,7 +48,7 @@ public sealed record Measurement(
     /// <param name="feature">The feature's name in the policy.</param>
     /// <returns>A sentence without a full stop; null where they have a meaning, or where the feature was not counted.</returns>
     public string? WhyMeaningless(string feature) =>
-        Diversity?.WhyOneImage ?? Features.FirstOrDefault(reading => reading.Feature == feature) switch
+        WhyTooAlike ?? Features.FirstOrDefault(reading => reading.Feature == feature) switch
         {
             { NotMeasured: { } why } => why,
             { WhyBlind: { } blind } => blind,

@@ -3,7 +3,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <summary>The roles of the files that a policy names: what records, messages and digests call them.</summary>
 public static class InputRoles
 {
-    /// <summary>The checkpoint of the original generator.</summary>
+    /// <summary>The checkpoint of the original generator, the folder of its images, or the command that makes them.</summary>
     public const string Generator = "generator";
 
     /// <summary>The checkpoint of the discriminator, where it is not in the generator's.</summary>

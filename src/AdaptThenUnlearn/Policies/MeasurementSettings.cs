@@ -26,9 +26,12 @@ public static class MeasurementSettings
             Owner = null,
             Generator = policy.Generator with
             {
-                Checkpoint = ClassifierChoice.NormalizeSlashes(policy.Generator.Checkpoint),
+                Checkpoint = NormalizeSlashes(policy.Generator.Checkpoint),
+                Images = NormalizeSlashes(policy.Generator.Images),
                 Sha256 = null,
-                Discriminator = null
+                Discriminator = null,
+                MaxDuplicates = null,
+                Timeout = null,
             },
             Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with
             {
@@ -51,6 +54,8 @@ public static class MeasurementSettings
                 : null,
         },
         PolicyJson.Options);
+
+    private static string? NormalizeSlashes(string? path) => path is null ? null : ClassifierChoice.NormalizeSlashes(path);
 
     private static QualityOptions Normalize(QualityOptions quality) => quality with
     {

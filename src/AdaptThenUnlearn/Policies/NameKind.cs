@@ -17,6 +17,7 @@ internal enum NameKind
     AuditorErrors,
     Channels,
     ResizeFilter,
+    Fit,
     PixelRange,
     Normalization,
     Layout,
@@ -53,6 +54,7 @@ internal static class NameKinds
         NameKind.AuditorErrors => EvaluationOptions.AuditorErrorsNames,
         NameKind.Channels => ImagePreprocessing.AllChannels,
         NameKind.ResizeFilter => ImagePreprocessing.Filters,
+        NameKind.Fit => ImageResize.Fits,
         NameKind.PixelRange => ImagePreprocessing.Ranges,
         NameKind.Normalization => ImagePreprocessing.Normalizations,
         NameKind.Layout => ImagePreprocessing.Layouts,
@@ -78,6 +80,7 @@ internal static class NameKinds
         NameKind.AuditorErrors => "way to treat the auditor's errors",
         NameKind.Channels => "number of channels",
         NameKind.ResizeFilter => "filter",
+        NameKind.Fit => "way to make an image square",
         NameKind.PixelRange => "range of pixels",
         NameKind.Layout => "order of dimensions",
         NameKind.GraphInput => "kind of input",
@@ -95,5 +98,5 @@ internal static class NameKinds
         kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
             or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
             or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
-            or NameKind.AttackProfile or NameKind.GraphInput;
+            or NameKind.AttackProfile or NameKind.GraphInput or NameKind.Fit;
 }

@@ -64,9 +64,15 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
                 PolicyCodes.UnknownProperty, unknown.At, path[unknown.Name],
                 $"unknown property{Suggestion.DidYouMean(unknown.Name, known)}");
 
-        if (shape.NeedsOneOf is { } needs
-            && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
-            _errors.Add(Error(PolicyCodes.Missing, written.At, path, needs.Message));
+        if (shape.NeedsOneOf is { } needs)
+        {
+            var given = needs.Properties.Count(
+                name => written.Find(name)?.Value is not (null or ScalarNode { Kind: JsonValueKind.Null }));
+            if (given == 0)
+                _errors.Add(Error(PolicyCodes.Missing, written.At, path, needs.Message));
+            else if (given > 1 && needs.AreExclusive)
+                Report(PolicyCodes.ImpossibleValue, written.At, path, needs.MessageOfSeveral);
+        }
 
         return new ObjectNode(written.At, [.. shape.Members.Select(member => Property(written, member, presets, path))]);
     }
@@ -184,10 +190,11 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     }
 
     /// <summary>Whether the default covers a whole value.</summary>
-    /// <remarks>That of an object may be partial: a generator has a default format, but not a checkpoint.</remarks>
+    /// <remarks>That of an object may be partial: a generator has a default format, but nothing that makes images.</remarks>
     internal static bool IsComplete(PolicyNode? preset, PolicyShape shape) =>
         preset is not null && !(shape is RecordShape record
-            && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
+            && (record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null)
+                || record.NeedsOneOf?.Properties.All(name => ((ObjectNode)preset).Find(name) is null) is true));
 
     private static PolicyNode CreatePlaceholder(PolicyShape shape) => shape switch
     {

@@ -77,6 +77,12 @@ internal sealed class TextPatternAttribute(string pattern, string words) : Value
     /// <summary>A SHA-256 digest.</summary>
     public const string Sha256 = "^[0-9a-fA-F]{64}$";
 
+    /// <summary>Name of an environment variable.</summary>
+    public const string Variable = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+    /// <summary>The form of such a name in a message.</summary>
+    public const string VariableWords = "the name of an environment variable (letters, digits and '_')";
+
     /// <summary>The form of a digest in a message.</summary>
     public const string Sha256Words = "a SHA-256 digest of 64 hexadecimal digits";
 
@@ -185,11 +191,18 @@ internal sealed class ShorthandAttribute(string property) : Attribute
     public string Property => property;
 }
 
-/// <summary>An object that needs at least one of these (camel case) properties.</summary>
+/// <summary>An object that needs at least one of these (camel case) properties, or exactly one.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsOneOfAttribute(params string[] properties) : Attribute
 {
     public IReadOnlyList<string> Properties => properties;
 
-    public string Message => $"needs {string.Join(" or ", properties.Select(name => $"'{name}'"))}, or both";
+    /// <summary>Whether there may be no more than one of them.</summary>
+    public bool AreExclusive { get; init; }
+
+    public string Message => $"needs {Names}{(AreExclusive ? "" : ", or both")}";
+
+    public string MessageOfSeveral => $"may have only one of {Names}";
+
+    private string Names => string.Join(" or ", properties.Select(name => $"'{name}'"));
 }

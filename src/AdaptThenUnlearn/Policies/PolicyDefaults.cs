@@ -17,7 +17,7 @@ internal static class PolicyDefaults
         var values = new
         {
             Generator = new { Format = "auto" },
-            Evaluation = Evaluation with { MaxSamples = Math.Max(Evaluation.MaxSamples, Whole(evaluation, "samples") ?? 0) },
+            Evaluation = Evaluation with { MaxSamples = MaxSamples(policy, Whole(evaluation, "samples")) },
             Unlearning = Proportioned(Preset(unlearning), Whole(unlearning, "steps")),
             Waivers = Array.Empty<Waiver>(),
             Report = new ReportOptions(Formats: ["json", "markdown"], PublishSamples: false),
@@ -25,6 +25,13 @@ internal static class PolicyDefaults
         var json = JsonSerializer.Serialize(values, PolicyJson.Options);
         return (ObjectNode)PolicyText.ParseArgument(json, "default")!;
     }
+
+    // A folder has as many images as it has: nothing is sampled on where the policy does not say so.
+    private static int MaxSamples(ObjectNode policy, int? samples) =>
+        policy.Find("generator")?.Value is ObjectNode generator && generator.Find("images")?.Value is ScalarNode
+            { Kind: JsonValueKind.String }
+            ? samples ?? Evaluation.Samples
+            : Math.Max(Evaluation.MaxSamples, samples ?? 0);
 
     private static UnlearningOptions Preset(ObjectNode? unlearning)
     {

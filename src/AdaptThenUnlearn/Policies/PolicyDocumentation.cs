@@ -56,7 +56,7 @@ internal static partial class PolicyDocumentation
         }
     }
 
-    [GeneratedRegex(@"(?:^///(?<line>.*)\n)+(?:^\[.*\n)*^public sealed record (?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^///(?<line>.*)\n)+(?:^\[.*\n)*^public sealed (?:partial )?record (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex CommentedRecord();
 
     [GeneratedRegex(@"\s+")]

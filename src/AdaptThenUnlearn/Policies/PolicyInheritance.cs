@@ -84,7 +84,7 @@ internal static class PolicyInheritance
         if (folder.Length == 0)
             return policy;
 
-        policy = At(policy, "generator", section => Paths(section, "checkpoint", "discriminator"));
+        policy = At(policy, "generator", section => Files(Paths(section, "checkpoint", "discriminator", "images")));
         policy = At(policy, "classifiers", map => Each(map, classifier => Paths(classifier, "checkpoint")));
         policy = At(policy, "undesiredFeatures", list => Each(list, feature => Paths(feature, "negatives")));
         policy = At(policy, "audits", list => Each(list, audit => Paths(audit, "images")));
@@ -93,6 +93,9 @@ internal static class PolicyInheritance
 
         PolicyNode Paths(PolicyNode node, params string[] names) =>
             names.Aggregate(node, (section, name) => section is ObjectNode known ? At(known, name, Move) : section);
+
+        PolicyNode Files(PolicyNode generator) =>
+            generator is ObjectNode known ? At(known, "files", list => Each(list, Move)) : generator;
 
         PolicyNode Move(PolicyNode node) =>
             node is ScalarNode { Kind: JsonValueKind.String } path

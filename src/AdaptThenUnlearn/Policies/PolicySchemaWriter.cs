@@ -34,7 +34,7 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
             schema["required"] = required;
 
         if (shape.NeedsOneOf is { } needs)
-            schema["anyOf"] = new JsonArray([.. needs.Properties.Select(NotNull)]);
+            schema[needs.AreExclusive ? "oneOf" : "anyOf"] = new JsonArray([.. needs.Properties.Select(NotNull)]);
 
         return schema;
     }

@@ -25,6 +25,7 @@ internal static partial class PolicyTightening
         .. Quality(basis, policy),
         .. Evaluation(basis, policy, JsonPath.Root["evaluation"]),
         .. Discriminator(basis, policy),
+        .. Duplicates(basis.Generator, policy.Generator),
         .. Pins(basis, policy),
         .. Waivers(basis, policy),
         .. Rules(basis, policy),
@@ -88,6 +89,13 @@ internal static partial class PolicyTightening
                 JsonPath.Root["generator"]["discriminator"],
                 $"must be '{its}', as in the base policy, whose audit '{AttackLimit.NeedsDiscriminator}' trains against it")]
             : [];
+
+    // The generator is the policy's own, and how often its images may repeat is a limit.
+    private static IEnumerable<PolicyFinding> Duplicates(GeneratorChoice its, GeneratorChoice own) => own.IsSample
+        ? AtMost(
+            JsonPath.Root["generator"]["maxDuplicates"], its.MaxDuplicates ?? GeneratorChoice.UsualMaxDuplicates,
+            own.MaxDuplicatesInEffect)
+        : [];
 
     private static IEnumerable<PolicyFinding> Quality(UnlearningPolicy basis, UnlearningPolicy policy)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Policies;
@@ -105,6 +106,7 @@ public sealed record UnlearningPolicy(
         .. GeneratorChoice.IsProgram(Generator.Format)
             ? [InputRoles.Generator, .. Generator.Discriminator is null ? (string[])[] : [InputRoles.Discriminator]]
             : (string[])[],
+        .. Generator.Command is null ? (string[])[] : [InputRoles.Generator],
         .. Classifiers.Where(named => GeneratorChoice.IsProgram(named.Value.Format))
             .Select(named => InputRoles.Classifier(named.Key)),
         .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true }
@@ -149,7 +151,7 @@ public sealed record UnlearningPolicy(
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
-        .. Generator.Check(at["generator"]),
+        .. Generator.Check(at["generator"], this),
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
         .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
             WeightsExtractor.Find(name) is null,
@@ -216,7 +218,7 @@ public sealed record UnlearningPolicy(
     }
 }
 
-/// <summary>The generator under the policy.</summary>
+/// <summary>The generator under the policy: a checkpoint, a folder of its images, or a command that makes them.</summary>
 /// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
 /// <param name="Format">
 /// The checkpoint format; <c>auto</c> finds it by content. <c>torchscript</c> runs the programs in the generator's file and in
@@ -240,8 +242,35 @@ public sealed record UnlearningPolicy(
 /// <param name="Output">
 /// For the format <c>onnx</c>: where the graph's images are, and how. When absent, the graph leaves no doubt.
 /// </param>
-public sealed record GeneratorChoice(
-    [FilePath, Examples("models/generator.safetensors")] string Checkpoint,
+/// <param name="Images">
+/// Path of a folder of the generator's images, relative to the policy file, instead of a checkpoint. They are measured and
+/// judged, and nothing is trained.
+/// </param>
+/// <param name="Resize">How <paramref name="Images"/> of different sizes, or of another size, are made equal.</param>
+/// <param name="Channels">
+/// What the pictures of <paramref name="Images"/> or <paramref name="Command"/> are: <c>rgb</c> or <c>grey</c>. A picture with
+/// colours is refused where this says <c>grey</c>.
+/// </param>
+/// <param name="MaxDuplicates">
+/// The largest share of the images of <paramref name="Images"/> or <paramref name="Command"/> that may be the same as another one,
+/// or nearly so, 0 to 1. Beyond it nothing was measured.
+/// </param>
+/// <param name="Command">
+/// A program and its arguments, instead of a checkpoint. It is run to make images: <c>{seed}</c>, <c>{count}</c> and <c>{out}</c>
+/// stand for the seed, the number of images and the folder to write them to.
+/// </param>
+/// <param name="Files">
+/// Paths of the files that <paramref name="Command"/> reads, relative to the policy file. Their digests are part of the
+/// generator's.
+/// </param>
+/// <param name="Environment">
+/// Names of the environment variables that <paramref name="Command"/> gets. It gets <c>PATH</c> and no other when absent.
+/// </param>
+/// <param name="Timeout">Seconds that one call of <paramref name="Command"/> may take.</param>
+/// <param name="ImagesPerCall">Number of images that <paramref name="Command"/> is asked for at once.</param>
+[NeedsOneOf("checkpoint", "images", "command", AreExclusive = true)]
+public sealed partial record GeneratorChoice(
+    [FilePath, Examples("models/generator.safetensors")] string? Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [FilePath, Examples("models/discriminator.safetensors")] string? Discriminator,
@@ -255,7 +284,31 @@ public sealed record GeneratorChoice(
     [NotEmpty][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     IReadOnlyDictionary<string, GraphInput>? Inputs = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    GraphOutput? Output = null)
+    GraphOutput? Output = null,
+    [FilePath, Examples("renders")][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Images = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    ImageResize? Resize = null,
+    [KnownName(NameKind.Channels), AbsentMeans(ImagePreprocessing.Rgb)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Channels = null,
+    [Within(0, 1), AbsentMeans(GeneratorChoice.UsualMaxDuplicates)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? MaxDuplicates = null,
+    [NotEmpty, NotBlank, Examples("python", "generate.py", "--seed", "{seed}", "--count", "{count}", "--out", "{out}")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<string>? Command = null,
+    [NotEmpty, FilePath, Examples("generate.py")][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<string>? Files = null,
+    [NotEmpty, TextPattern(TextPatternAttribute.Variable, TextPatternAttribute.VariableWords), Examples("HF_HOME")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<string>? Environment = null,
+    [Within(1, 86_400), AbsentMeans(GeneratorChoice.UsualTimeout)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? Timeout = null,
+    [Within(1, 10_000), AbsentMeans(GeneratorChoice.UsualImagesPerCall)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? ImagesPerCall = null)
 {
     /// <summary>A format whose files are programs, which libtorch runs. It is never found by content.</summary>
     public const string TorchScript = "torchscript";
@@ -267,7 +320,48 @@ public sealed record GeneratorChoice(
     /// <param name="format">A format's name, or null.</param>
     public static bool IsProgram(string? format) => format is TorchScript or Onnx;
 
-    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+    /// <summary><see cref="MaxDuplicates"/> of a policy that does not give it.</summary>
+    public const double UsualMaxDuplicates = 0.01;
+
+    /// <summary><see cref="Timeout"/> of a policy that does not give it; seconds.</summary>
+    public const int UsualTimeout = 600;
+
+    /// <summary><see cref="ImagesPerCall"/> of a policy that does not give it.</summary>
+    public const int UsualImagesPerCall = 100;
+
+    /// <summary>Stands in <see cref="Command"/> for the seed.</summary>
+    public const string SeedPlace = "{seed}";
+
+    /// <summary>Stands in <see cref="Command"/> for the number of images.</summary>
+    public const string CountPlace = "{count}";
+
+    /// <summary>Stands in <see cref="Command"/> for the folder to write to.</summary>
+    public const string OutPlace = "{out}";
+
+    // The images are compared with one another, so that the time grows with their square.
+    private const int MostImages = 1_000_000;
+
+    private static readonly string[] _places = [SeedPlace, CountPlace, OutPlace];
+
+    /// <summary>What makes the images, as the policy names it: the checkpoint, the folder, or the command in one line.</summary>
+    [JsonIgnore]
+    public string Source => Checkpoint ?? Images ?? string.Join(' ', Command ?? []);
+
+    /// <summary>The checkpoint, the folder, or the command's program, without a separator at the end.</summary>
+    [JsonIgnore]
+    public string SourceName => (Checkpoint ?? Images ?? (Command is [var program, ..] ? program : "")).TrimEnd('/', '\\');
+
+    /// <summary>
+    /// Whether its images are there already, or come from a command: no latents can be drawn, and nothing can be trained.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsSample => Images is not null || Command is not null;
+
+    /// <summary><see cref="MaxDuplicates"/>, or its default; null for a checkpoint, whose images are not compared so.</summary>
+    [JsonIgnore]
+    public double? MaxDuplicatesInEffect => IsSample ? MaxDuplicates ?? UsualMaxDuplicates : null;
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
     [
         .. at["latentSize"].Must(
             LatentSize is null || IsProgram(Format),
@@ -289,9 +383,96 @@ public sealed record GeneratorChoice(
         .. at["layers"].Must(
             Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains),
             $"must have one text for each layer, or {Suggestion.JoinWithOr(LayerText.Layouts)} alone"),
+        .. OnlyWith(at, "checkpoint", Checkpoint,
+            ("format", Format == "auto" ? null : Format), ("discriminator", Discriminator), ("layers", Layers)),
+        .. OnlyWith(at, "images", Images, ("resize", Resize)),
+        .. OnlyWith(at, "command", Command,
+            ("files", Files), ("environment", Environment), ("timeout", Timeout), ("imagesPerCall", ImagesPerCall)),
+        .. Checkpoint is null
+            ? []
+            : OnlyWith(at, "images' or 'command", null, ("channels", Channels), ("maxDuplicates", MaxDuplicates)),
+        .. CheckPlaces(at["command"]),
+        .. at["files"].MustBeDistinct(Files ?? [], item => item),
+        .. at["environment"].MustBeDistinct(Environment ?? [], item => item),
+        .. IsSample ? CheckUse(policy) : [],
     ];
 
     private const string OnlyForGraphs = $"is only for the format '{Onnx}'";
+
+    private static IEnumerable<PolicyFinding> OnlyWith(
+        JsonPath at, string property, object? value, params (string Name, object? Value)[] others) =>
+        value is not null
+            ? []
+            : others.Where(other => other.Value is not null).SelectMany(
+                other => at[other.Name].Must(holds: false, $"is only for a generator with '{property}'"));
+
+    private IEnumerable<PolicyFinding> CheckPlaces(JsonPath at)
+    {
+        if (Command is not { Count: > 0 } command)
+            return [];
+
+        return
+        [
+            .. _places.Where(place => !command.Any(part => part.Contains(place, StringComparison.Ordinal))).SelectMany(
+                place => at.Must(holds: false, $"needs '{place}' in one of its arguments")),
+            .. at[0].Must(!_places.Any(command[0].Contains), "is the program, and must not change from call to call"),
+            .. command.Index().SelectMany(part => UnknownPlace().Matches(part.Item).Select(match => match.Value)
+                .Except(_places)
+                .SelectMany(unknown => at[part.Index].Must(
+                    holds: false, $"has '{unknown}', and only {string.Join(", ", _places)} stand for something"))),
+        ];
+    }
+
+    // What would need latents, weights, or other images than those that are judged.
+    private IEnumerable<PolicyFinding> CheckUse(UnlearningPolicy policy)
+    {
+        var what = Images is null ? "'command'" : "'images'";
+        var (evaluation, root) = (policy.Evaluation, JsonPath.Root);
+        return
+        [
+            .. root["audits"].Must(
+                policy.Audits is not { Count: > 0 },
+                $"is not for a generator with {what}: attacks search latents or weights, and it has none; remove it"),
+            .. root["evaluation"]["truncation"].Must(
+                evaluation.Truncation.Equals(1), $"is not for a generator with {what}, which has no latents; leave it at 1"),
+            .. root["evaluation"]["maxSamples"].Must(
+                evaluation.MaxSamples <= MostImages,
+                $"must be at most {MostImages.ToString(CultureInfo.InvariantCulture)} for a generator with {what}, whose images "
+                    + "are compared with one another"),
+            .. root["quality"]["reference"].Must(
+                Images is null || policy.Quality?.Reference != QualityOptions.OriginalGenerator,
+                $"must not be '{QualityOptions.OriginalGenerator}' for a generator with 'images': the folder has no other "
+                    + "images to compare with"),
+        ];
+    }
+
+    [GeneratedRegex(@"\{[A-Za-z]+\}")]
+    private static partial Regex UnknownPlace();
+}
+
+/// <summary>How images become the size that is measured.</summary>
+/// <param name="Size">Side of the square images that are measured, in pixels, 1 to 4096.</param>
+/// <param name="Filter">
+/// <c>nearest</c>, <c>bilinear</c> or <c>bicubic</c>; the last two are widened where images become smaller (antialias).
+/// </param>
+/// <param name="Fit">
+/// What is done to an image that is not square: <c>crop</c> cuts out the square in its centre, and what lies beyond is not looked
+/// at; <c>stretch</c> changes its proportions. When absent, such an image is refused.
+/// </param>
+public sealed record ImageResize(
+    [Within(1, 4096)] int Size,
+    [KnownName(NameKind.ResizeFilter)] string Filter,
+    [KnownName(NameKind.Fit)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Fit = null)
+{
+    /// <summary>The square in the centre is cut out.</summary>
+    public const string Crop = "crop";
+
+    /// <summary>Width and height are scaled apart.</summary>
+    public const string Stretch = "stretch";
+
+    /// <summary>The values of <see cref="Fit"/>.</summary>
+    internal static IReadOnlyList<string> Fits { get; } = [Crop, Stretch];
 }
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>

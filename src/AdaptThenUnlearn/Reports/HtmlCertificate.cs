@@ -57,7 +57,7 @@ internal static class HtmlCertificate
     private static IEnumerable<(string What, Phrase[] Value)> Measured(RunRecord record)
     {
         yield return ("Generator", [
-            Code(record.Policy.Generator.Checkpoint), Trusted(", SHA-256 "), Code(record.Before.GeneratorSha256)]);
+            Code(record.Policy.Generator.Source), Trusted(", SHA-256 "), Code(record.Before.GeneratorSha256)]);
         yield return ("Judged", record.After is { } after
             ? [Trusted("the unlearned generator, SHA-256 "), Code(after.GeneratorSha256)]
             : [Trusted("the same file: nothing was trained")]);

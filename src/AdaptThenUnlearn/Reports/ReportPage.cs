@@ -157,9 +157,12 @@ internal sealed record ReportPage(
         if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
             Line("Programs run", [
                 .. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }),
+                .. record.Policy.Generator.Command is null
+                    ? (Phrase[])[Trusted(" (TorchScript by libtorch's interpreter")]
+                    : [Trusted(" (the generator's command in a process of its own; TorchScript by libtorch's interpreter")],
                 .. environment.GraphRuntime is { } runtime
-                    ? (Phrase[])[Trusted(" (TorchScript, by libtorch's interpreter; ONNX, by "), Untrusted(runtime), Trusted(")")]
-                    : [Trusted(" (TorchScript, by libtorch's interpreter)")],
+                    ? (Phrase[])[Trusted("; ONNX by "), Untrusted(runtime), Trusted(")")]
+                    : [Trusted(")")],
             ]);
         Line("Owner", Untrusted(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,

@@ -27,8 +27,11 @@ public sealed record FileCheck(string Role, string Path, FileState State, string
                     output.Path,
                     FileState.Differs,
                     $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes");
+        var isFolder = record.Policy.Generator.Images is not null;
         foreach (var input in record.Inputs)
-            yield return Check(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
+            yield return Check(
+                input.Role, input.Path, input.Sha256,
+                InputRoles.MayBeFolder(input.Role) || (isFolder && input.Role == InputRoles.Generator));
         foreach (var part in record.Parts ?? [])
             yield return Check(part.Role, part.Path, part.Sha256, mayBeFolder: false);
 

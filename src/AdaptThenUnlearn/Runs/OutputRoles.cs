@@ -11,6 +11,9 @@ public static class OutputRoles
     /// <summary>The checkpoint that was judged and may not be released.</summary>
     public const string Rejected = "rejected artifact";
 
+    /// <summary>The command that made the images, and the digests of its files.</summary>
+    public const string Command = "command";
+
     /// <summary>Whether a role is that of the checkpoint that was judged, released or not, and not of a further file.</summary>
     /// <param name="role">As a record has it.</param>
     public static bool IsGenerator(string role) => role is Artifact or Rejected;

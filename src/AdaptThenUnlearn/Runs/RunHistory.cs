@@ -54,7 +54,7 @@ public sealed record RunHistory(IReadOnlyList<RunRecord> Records, IReadOnlyList<
         return
         [
             .. Records.Where(record => record.Policy.Name == current.Policy.Name
-                    && record.Policy.Generator.Checkpoint == current.Policy.Generator.Checkpoint
+                    && record.Policy.Generator.Source == current.Policy.Generator.Source
                     && record.Times.Finished <= current.Times.Finished)
                 .DistinctBy(RunRecordFile.ToJson)
                 .Where(record => RunRecordFile.ToJson(record) != own)
@@ -68,7 +68,7 @@ public sealed record RunHistory(IReadOnlyList<RunRecord> Records, IReadOnlyList<
     public string? NoteAbout(RunRecord current)
     {
         var others = Records.Count - Records.Count(record => record.Policy.Name == current.Policy.Name
-            && record.Policy.Generator.Checkpoint == current.Policy.Generator.Checkpoint);
+            && record.Policy.Generator.Source == current.Policy.Generator.Source);
         return others == 0
             ? null
             : Invariant($"{current.Policy.Name}: {others} of {Records.Count} records are of another policy or generator");

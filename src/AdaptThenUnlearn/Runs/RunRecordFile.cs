@@ -117,6 +117,8 @@ public static class RunRecordFile
                 return attacked;
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
+            if (measured.Repeats is { IsPossible: false })
+                return "the number of repeated images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class))
                 .FirstOrDefault(group => group.Count() > 1) is { } repeated)
                 return $"the class '{repeated.Key.Class}' was counted twice";

@@ -1,0 +1,104 @@
+using System.Globalization;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Sources;
+
+/// <summary>Reads pictures as images of one shape. What the policy does not say is not guessed: it is refused.</summary>
+/// <param name="shape">What the pictures become.</param>
+/// <param name="resize">How they become it; null where each has that size already.</param>
+internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
+{
+    private readonly Preprocessor? _resizer = resize is null
+        ? null
+        : new Preprocessor(new ImagePreprocessing(Resize: resize.Size, Filter: resize.Filter), shape);
+
+    /// <summary>The images that are given.</summary>
+    public ImageShape Shape => shape;
+
+    /// <summary>The shape, and what is done to the pictures, in words.</summary>
+    public string Description => resize is null
+        ? $"{shape}"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{shape}, resized ({resize.Filter}{resize.Fit switch
+            {
+                ImageResize.Crop => "; of one that is not square, the centre alone is looked at",
+                ImageResize.Stretch => "; one that is not square is stretched",
+                _ => "",
+            }})");
+
+    /// <summary>Finds the shape of a policy's pictures, by their headers.</summary>
+    /// <param name="folder">Of the pictures, for messages.</param>
+    /// <param name="files">At least one.</param>
+    /// <param name="choice">Says whether they are grey, and how they are resized.</param>
+    /// <exception cref="ImageFileException">The sizes differ, or a picture is not square, and the policy does not say what to do.
+    /// </exception>
+    public static PictureReader For(string folder, IReadOnlyList<PictureFile> files, GeneratorChoice choice)
+    {
+        var channels = choice.Channels is ImagePreprocessing.Grey ? 1 : 3;
+        var first = files[0];
+        if (choice.Resize is { } resize)
+            return resize.Fit is not null || files.FirstOrDefault(file => file.Width != file.Height) is not { } oblong
+                ? new PictureReader(new ImageShape(channels, resize.Size), resize)
+                : throw new ImageFileException(
+                    oblong.Path,
+                    $"is {Size(oblong)} pixels, and images are square: say generator.resize.fit, '{ImageResize.Crop}' to look at the "
+                        + $"centre alone or '{ImageResize.Stretch}' to change the proportions");
+
+        if (files.FirstOrDefault(file => file.Width != first.Width || file.Height != first.Height) is { } other)
+            throw new ImageFileException(
+                folder,
+                $"holds images of different sizes: {Path.GetRelativePath(folder, first.Path)} is {Size(first)} pixels, "
+                    + $"{Path.GetRelativePath(folder, other.Path)} is {Size(other)}; say how they are made equal, such as "
+                    + FormattableString.Invariant(
+                        $"\"resize\": {{ \"size\": {Math.Min(first.Width, other.Width)}, \"filter\": \"bicubic\" }}"));
+        return first.Width == first.Height
+            ? new PictureReader(new ImageShape(channels, first.Width), resize: null)
+            : throw new ImageFileException(
+                folder,
+                $"holds images of {Size(first)} pixels, and images are square: say generator.resize with its 'fit'");
+    }
+
+    /// <summary>Decodes pictures.</summary>
+    /// <param name="files">In order; none gives no images.</param>
+    /// <param name="hashed">Their folder, so that no other bytes are decoded; null to decode the files as they are.</param>
+    /// <returns><c>[N, C, H, H]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">A picture is damaged, has changed, or has colours where the policy says grey.</exception>
+    public Tensor Read(IEnumerable<PictureFile> files, HashedFolder? hashed)
+    {
+        using var scope = NewDisposeScope();
+        var images = files.Select(file => Read(file, hashed)).ToList();
+        return (images.Count == 0 ? zeros(0, shape.Channels, shape.Resolution, shape.Resolution) : stack(images))
+            .MoveToOuterDisposeScope();
+    }
+
+    // [C, H, H]
+    private Tensor Read(PictureFile file, HashedFolder? hashed)
+    {
+        using var scope = NewDisposeScope();
+        var colours = file.Decode(hashed);
+        if (shape.Channels == 1 && !colours.eq(colours.narrow(0, 0, 1)).all().item<bool>())
+            throw new ImageFileException(
+                file.Path, $"has colours, and generator.channels is '{ImagePreprocessing.Grey}'; leave 'channels' out");
+
+        var image = ImageQuantizer.FromBytes(colours.narrow(0, 0, shape.Channels));
+        return (_resizer is null ? image : _resizer.Prepare(Cropped(image).unsqueeze(0)).squeeze(0)).MoveToOuterDisposeScope();
+    }
+
+    // The square in the centre; of an odd rest, the smaller half lies before it.
+    private Tensor Cropped(Tensor image)
+    {
+        if (resize!.Fit is not ImageResize.Crop)
+            return image;
+
+        var side = Math.Min(image.shape[1], image.shape[2]);
+        return image.narrow(1, (image.shape[1] - side) / 2, side).narrow(2, (image.shape[2] - side) / 2, side);
+    }
+
+    private static string Size(PictureFile file) => FormattableString.Invariant($"{file.Width}×{file.Height}");
+}
