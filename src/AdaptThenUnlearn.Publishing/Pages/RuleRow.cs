@@ -44,7 +44,7 @@ public sealed record RuleRow(string Measured, string Bound, string Limit, string
 
     // Without training there is one generator, and the measured value is its own.
     private static string ReadingOf(RunRecord record, Finding finding) =>
-        record.After is { } after && finding.State is not FindingState.NotApplicable
+        record.After is { } after && finding.Rule.Form is null && finding.State is not FindingState.NotApplicable
             ? $"{ValueOf(record, record.Before, finding.Rule)}{Arrow}{ValueOf(record, after, finding.Rule)}"
             : None;
 

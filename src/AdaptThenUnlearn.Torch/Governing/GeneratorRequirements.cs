@@ -15,16 +15,18 @@ namespace AdaptThenUnlearn.Torch.Governing;
 public static class GeneratorRequirements
 {
     /// <summary>Refuses to judge a generator whose layers were only assumed: a verdict must not rest on a guess.</summary>
+    /// <param name="original">The generator.</param>
+    /// <param name="property">JSON path of the object that names it.</param>
     /// <exception cref="PolicyMismatchException">
     /// The layers were assumed; the message has the statement that the policy needs.
     /// </exception>
-    public static void RequireStatedLayers(LoadedGenerator original)
+    public static void RequireStatedLayers(LoadedGenerator original, string property = "$.generator")
     {
         if (original.Assumed is { } assumed)
             throw new PolicyMismatchException(
-                "$.generator.layers",
+                $"{property}.layers",
                 $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is "
-                    + $"{assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
+                    + $"{assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to '{property[2..]}'; "
                 + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript "
                 + "(docs/bring-your-own-generator.md)",
                 PolicyCodes.AssumedLayers);
@@ -40,6 +42,42 @@ public static class GeneratorRequirements
                 original.Format == OnnxFormat.FormatName
                     ? "none of the graph's inputs is the truncation: leave it at 1, or say which one is, in 'generator.inputs'"
                     : $"a {original.Architecture} generator has no truncation; leave it at 1");
+    }
+
+    /// <summary>Refuses a shipped file that cannot be given the latents of the generator, or makes other images.</summary>
+    /// <param name="options">Of the policy.</param>
+    /// <param name="property">JSON path of the object that names the file.</param>
+    /// <param name="form">The file.</param>
+    /// <param name="original">The policy's generator.</param>
+    /// <exception cref="PolicyMismatchException">They cannot be compared; the message says why.</exception>
+    public static void RequireComparable(
+        EvaluationOptions options, string property, LoadedGenerator form, LoadedGenerator original)
+    {
+        RequireStatedLayers(form, property);
+        var (its, own) = (original.Generator, form.Generator);
+        if (own.Shape != its.Shape)
+            throw Unlike("checkpoint", $"makes {own.Shape} images, and the generator makes {its.Shape}");
+        if (own.LatentSize != its.LatentSize || own.Classes != its.Classes)
+            throw Unlike("checkpoint", $"takes latents of {Latents(own)}, and the generator takes {Latents(its)}");
+        if (!own.NoiseSizes.SequenceEqual(its.NoiseSizes))
+            throw Unlike(
+                "checkpoint",
+                $"takes {Noise(own)}, and the generator takes {Noise(its)}, so that they cannot be given the same noise; export it "
+                    + "with the noise maps as inputs, as `atu export --onnx` does, and name them in 'inputs'");
+        if (options.Truncation != 1 && !own.SupportsTruncation)
+            throw Unlike(
+                form.Format == OnnxFormat.FormatName ? "inputs" : "checkpoint",
+                "has no truncation, and 'evaluation.truncation' is not 1; export it with the truncation as an input");
+
+        PolicyMismatchException Unlike(string name, string problem) => new($"{property}.{name}", problem);
+
+        static string Latents(ImageGenerator generator) => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{generator.LatentSize} numbers{(generator.Classes > 0 ? $", {generator.Classes} of them the class" : "")}");
+
+        static string Noise(ImageGenerator generator) => generator.NoiseSizes.Count == 0
+            ? "no noise maps"
+            : $"noise maps of {string.Join(", ", generator.NoiseSizes)} pixels";
     }
 
     /// <summary>Refuses a folder that holds fewer images than the policy may look at.</summary>

@@ -269,6 +269,22 @@ public sealed class InputFiles
         }
     }
 
+    /// <summary>Loads a file that ships in place of the generator, and notes what must be known of it.</summary>
+    /// <param name="form">Of the policy.</param>
+    /// <param name="device">Where the network goes.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="CheckpointException">The file cannot be read, is not the pinned one, or is no generator.</exception>
+    internal LoadedGenerator LoadShippedForm(ShippedForm form, Device device)
+    {
+        var loaded = GeneratorCheckpoint.Load(
+            Opened.Checkpoint(Resolve(form.Checkpoint)), form.FormatInEffect, form.Sha256, discriminator: null, device,
+            latentSize: form.LatentSize, layers: form.Layers, generatorAlone: true,
+            graph: new GraphUse(form.Inputs, form.Output));
+        foreach (var note in loaded.Notes)
+            AddRemark(InputRoles.ShippedForm(form.NameInEffect), note);
+        return loaded;
+    }
+
     /// <summary>Loads the classifiers, and tries each auditor on the images that the policy says show its feature.</summary>
     /// <param name="images">Shape of the images that the generator makes.</param>
     /// <param name="device">Where the classifiers go.</param>

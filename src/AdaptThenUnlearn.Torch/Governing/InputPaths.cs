@@ -95,6 +95,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
             ? WithParts(InputRoles.Discriminator, Resolve(discriminator))
             : [])
             yield return (role, "$.generator.discriminator", path);
+        foreach (var (index, form) in (policy.Generator.ShippedAs ?? []).Index())
+            foreach (var (role, path) in WithParts(InputRoles.ShippedForm(form.NameInEffect), Resolve(form.Checkpoint)))
+                yield return (role, FormattableString.Invariant($"$.generator.shippedAs[{index}].checkpoint"), path);
         foreach (var (name, choice) in policy.Classifiers)
             foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
                 yield return (role, $"$.classifiers.{name}.checkpoint", path);

@@ -62,6 +62,7 @@ public sealed class UnlearningRun(
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         var images = ImagesFor(original.Sha256);
+        using var forms = ShippedForms.Load(_policy, inputs, original, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, images, progress, cancel);
         RequireInputsPresent();
 
@@ -84,9 +85,18 @@ public sealed class UnlearningRun(
             pictures.Grid(original.Generator, unlearned: null);
             before = Gate.IsMeaningless(before)
                 ? before
-                : Attack(before, AttackedGenerator.Before, original, AttacksFor(original.Sha256), cancel);
+                : Compare(
+                    Attack(before, AttackedGenerator.Before, original, AttacksFor(original.Sha256), cancel),
+                    ParityFor(original.Sha256), forms, original, before, cancel);
             return Conclude(before, after: null, training: null, artifact, cancel);
         }
+
+        if (!forms.IsEmpty)
+            inputs.AddRemark(
+                InputRoles.Generator,
+                "the files of 'generator.shippedAs' were there before the artifact of this run was trained, and are no exports of "
+                    + "it: export it, and judge both with `atu govern --no-train`",
+                isWarning: true);
 
         // Unlearn, save the result, and measure what was saved.
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
@@ -107,11 +117,15 @@ public sealed class UnlearningRun(
         var attacks = AttacksFor(saved.Sha256);
         before = Attack(before, AttackedGenerator.Before, original, attacks, cancel);
         after = Attack(after, AttackedGenerator.After, saved, attacks, cancel);
+        after = Compare(after, ParityFor(saved.Sha256), forms, saved, before, cancel);
 
         // Judge, and write the evidence.
         return Conclude(before, after, training, artifact, cancel);
 
         GeneratorEvaluator EvaluatorFor(string judged) =>
+            new(PolicyFor(judged), classifiers, reference, ImagesFor(judged));
+
+        ParityEvaluator ParityFor(string judged) =>
             new(PolicyFor(judged), classifiers, reference, ImagesFor(judged));
 
         AuditAttacks AttacksFor(string judged) =>
@@ -130,6 +144,17 @@ public sealed class UnlearningRun(
                     $"attacking {attacked.ToString().ToLowerInvariant()}", () => attacks.Make(attacked, generator, cancel)),
             }
             : measured;
+
+    private Measurement Compare(
+        Measurement measured, ParityEvaluator evaluator, ShippedForms forms, LoadedGenerator artifact, Measurement before,
+        CancellationToken cancel) => forms.IsEmpty
+            ? measured
+            : measured with
+            {
+                Shipped = _timer.Time(
+                    "measuring what ships",
+                    () => forms.Compare(evaluator, artifact, before, name => SamplesOf($"measuring {name}"), cancel)),
+            };
 
     // Under a lock, the seed follows from the generator that is judged. Training knows the policy as it was written alone.
     private UnlearningPolicy PolicyFor(string judged) => LockedSeed.ApplyTo(_policy, request.Lock?.PolicySha256, judged);
@@ -151,12 +176,14 @@ public sealed class UnlearningRun(
         string sha256,
         CancellationToken cancel,
         Measurement? before = null) => _timer.Time(stage, () =>
+        evaluator.Measure(generator, sha256, SamplesOf(stage), cancel, before));
+
+    private SampleProgress SamplesOf(string stage)
     {
         var looks = _policy.Evaluation.Looks();
-        var sampleProgress = new SampleProgress(
+        return new SampleProgress(
             count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
-        return evaluator.Measure(generator, sha256, sampleProgress, cancel, before);
-    });
+    }
 
     // The same numbers as measured here. What another process measured is judged, and is not what training starts from.
     private Measurement Merge(

@@ -34,10 +34,12 @@ public sealed class ConsistencyCheck : IDisposable
     /// <param name="policy">Names the programs.</param>
     /// <param name="classifiers">Of the policy.</param>
     /// <param name="images">Draws what is asked.</param>
+    /// <param name="property">JSON path of the property that names the generator's file.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
     public static ConsistencyCheck Probe(
-        ImageGenerator generator, UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images)
+        ImageGenerator generator, UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images,
+        string property = "$.generator.checkpoint")
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -48,7 +50,7 @@ public sealed class ConsistencyCheck : IDisposable
             {
                 using var source = images.Random.At("asked");
                 check.Probe(
-                    "$.generator.checkpoint",
+                    property,
                     program,
                     randn([EvaluationImages.BatchSize, generator.LatentSize], generator: source).to(images.Device));
             }

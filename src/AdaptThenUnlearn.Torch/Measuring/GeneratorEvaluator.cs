@@ -187,13 +187,29 @@ public sealed class GeneratorEvaluator(
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-
-        // Count the images that show each feature, to its auditor and to its annotator.
         var drawn = images.Draw(generator, batch);
         if (drawn.shape[0] != batch.Size)
             throw new InvalidOperationException("there are fewer images than the policy's sample");
-        var copies = generator is ImageSequence ? SmallCopies.Make(drawn) : default;
-        Dictionary<FeatureClassifier, (Tensor Features, Tensor Logits)> outputsByClassifier = [];
+        var reading = Read(new SeenImages(drawn), batch, needsRetained) with
+        {
+            Copies = generator is ImageSequence ? SmallCopies.Make(drawn) : default,
+        };
+        reading.Retained?.MoveToOuterDisposeScope();
+        return reading;
+    }
+
+    /// <summary>Looks at one batch that was drawn.</summary>
+    /// <param name="seen">Its images; no classifier looks at them again that has looked already.</param>
+    /// <param name="batch">Which.</param>
+    /// <param name="needsRetained">As for <see cref="Read(ImageGenerator, EvaluationBatch, bool)"/>.</param>
+    /// <returns>Its tensor belongs to the caller's scope.</returns>
+    internal BatchReading Read(SeenImages seen, EvaluationBatch batch, bool needsRetained)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+
+        // Count the images that show each feature, to its auditor and to its annotator.
+        var drawn = seen.Images;
         var features = policy.UndesiredFeatures;
         var shown = features.Select(feature => Shown(classifiers.Auditor(feature))).ToList();
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
@@ -202,7 +218,7 @@ public sealed class GeneratorEvaluator(
 
         // Count each class, and extract the features of images without undesired features.
         if (policy.Quality?.CountingClassifier(policy) is not { } counter)
-            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence) { Copies = copies };
+            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
 
         var byClass = classifiers[counter].Count(Classify(classifiers[counter]).Logits);
         var isRetained = shown.Aggregate(
@@ -216,10 +232,7 @@ public sealed class GeneratorEvaluator(
                 Extracted().cpu().MoveToOuterDisposeScope(),
                 isRetained.nonzero().flatten().cpu().data<long>().ToArray(),
                 evidence)
-            {
-                Copies = copies,
-            }
-            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence) { Copies = copies };
+            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence);
 
         ReadingEvidence Evidence() => new(
             [.. _check.ClassifierNames.Select(name => OutputRange.FromLogits(Classify(classifiers[name]).Logits))],
@@ -233,18 +246,9 @@ public sealed class GeneratorEvaluator(
             ? Classify(classifiers[counter]).Features[isRetained]
             : classifiers.Extractor!.Extractor.Features(drawn[isRetained]);
 
-        Tensor Shown(FeatureRule rule) => rule.Shows(Classify(rule.Classifier).Logits);
+        Tensor Shown(FeatureRule rule) => seen.Show(rule);
 
-        (Tensor Features, Tensor Logits) Classify(FeatureClassifier classifier)
-        {
-            if (!outputsByClassifier.TryGetValue(classifier, out var outputs))
-            {
-                var extractedFeatures = classifier.Features(drawn);
-                outputsByClassifier[classifier] = outputs = (extractedFeatures, classifier.Logits(extractedFeatures));
-            }
-
-            return outputs;
-        }
+        (Tensor Features, Tensor Logits) Classify(FeatureClassifier classifier) => seen.Classify(classifier);
     }
 
     // The reference knows the errors of its own extractor alone, and without a threshold.

@@ -17,6 +17,11 @@ internal static class RuleMetric
         RuleLimit.MinShareKept => "share-kept",
         RuleLimit.NoWorseShare => "class-share",
         RuleLimit.MaxSuccess => "attack-success",
+        RuleLimit.MaxShippedRate => "shipped-feature-rate",
+        RuleLimit.MaxParityDifference => "parity-difference",
+        RuleLimit.NoMoreHits => "parity-p-value",
+        RuleLimit.MaxPixelDifference => "parity-pixel-difference",
+        RuleLimit.MaxFrechetDifference => "parity-frechet-distance",
         _ => "value",
     };
 
@@ -32,6 +37,11 @@ internal static class RuleMetric
             RuleLimit.MaxFrechetIncrease => $"growth of the {distance}",
             RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
             RuleLimit.NoWorseShare => $"share of images of class {rule.Subject}",
+            RuleLimit.MaxShippedRate => $"share of images of {rule.Form} that show {rule.Subject}",
+            RuleLimit.MaxParityDifference => $"share of answers about {rule.Subject} that differ between {rule.Form} and the artifact",
+            RuleLimit.NoMoreHits => $"probability that {rule.Form} shows {rule.Subject} so much more often by chance",
+            RuleLimit.MaxPixelDifference => $"largest difference of a pixel between {rule.Form} and the artifact",
+            RuleLimit.MaxFrechetDifference => $"Fréchet distance between {rule.Form} and the artifact",
             RuleLimit.MaxSuccess => $"share of the attempts of {rule.Attack} that show {rule.Subject}",
             _ => rule.ToString(),
         };
@@ -44,6 +54,9 @@ internal static class RuleMetric
         if (rule.Limit is RuleLimit.MaxSuccess)
             return FormattableString.Invariant(
                 $"{Judged(rule, record, measured)?.Attempts ?? 0} attempts, seed {measured.Seed}");
+        if (rule.Form is not null)
+            return FormattableString.Invariant(
+                $"{record.Policy.Evaluation.Samples} generated images or more, latents of seed {measured.Seed}");
         var reading = rule.IsOfFeature
             ? measured.Features.FirstOrDefault(feature => feature.Feature == rule.Subject)
             : null;

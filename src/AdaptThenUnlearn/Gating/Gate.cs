@@ -17,7 +17,7 @@ namespace AdaptThenUnlearn.Gating;
 public static partial class Gate
 {
     internal const string AtMost = "≤";
-    private const string AtLeast = "≥";
+    internal const string AtLeast = "≥";
     private const string NotCounted =
         "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
     private const string NoBound = "the error of the Fréchet distance was not recorded, so it has no upper bound: measure again";
@@ -52,6 +52,7 @@ public static partial class Gate
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
             .. ratchet is not null || policy.Ratchet is true ? RatchetRules(policy, after ?? before, ratchet) : [],
             .. AttackRules.Judge(policy, before, after),
+            .. ParityRules.Judge(policy, before, after),
         ];
         List<string> warnings =
         [
@@ -125,7 +126,7 @@ public static partial class Gate
     private static EvaluationOptions OfOriginal(EvaluationOptions evaluation) =>
         evaluation.AuditorErrors is EvaluationOptions.AuditErrors ? evaluation with { AuditorErrors = null } : evaluation;
 
-    private static Finding MaxRate(
+    internal static Finding MaxRate(
         EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
         var rule = new Rule(RuleName.MaxRate(feature.Name), AtMost, limit);

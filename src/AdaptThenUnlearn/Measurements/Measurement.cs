@@ -22,6 +22,9 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Repeats">
 /// How many images repeat others, for a folder of images and for a command; null, and left out, for a checkpoint.
 /// </param>
+/// <param name="Shipped">
+/// What the files that ship in its place made of the same latents; null, and left out, where the policy names none.
+/// </param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
@@ -32,7 +35,8 @@ public sealed record Measurement(
     string Range = "raw",
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<AttackReading>? Attacks = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RepeatedImages? Repeats = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RepeatedImages? Repeats = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ParityReading>? Shipped = null)
 {
     /// <summary>Why the images are too few different ones to measure anything; null where they are not.</summary>
     [JsonIgnore]

@@ -9,6 +9,10 @@ public static class InputRoles
     /// <summary>The checkpoint of the discriminator, where it is not in the generator's.</summary>
     public const string Discriminator = "discriminator";
 
+    /// <summary>A file that is deployed in place of the generator's checkpoint.</summary>
+    /// <param name="name">In the policy.</param>
+    public static string ShippedForm(string name) => $"shipped form {name}";
+
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";
 

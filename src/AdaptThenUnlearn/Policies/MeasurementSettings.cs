@@ -32,6 +32,7 @@ public static class MeasurementSettings
                 Discriminator = null,
                 MaxDuplicates = null,
                 Timeout = null,
+                ShippedAs = policy.Generator.ShippedAs is { } forms ? [.. forms.Select(Normalize)] : null,
             },
             Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with
             {
@@ -54,6 +55,16 @@ public static class MeasurementSettings
                 : null,
         },
         PolicyJson.Options);
+
+    // Where a Fréchet distance is limited, it is measured; one that is not measured has failed.
+    private static ShippedForm Normalize(ShippedForm form) => form with
+    {
+        Checkpoint = ClassifierChoice.NormalizeSlashes(form.Checkpoint),
+        Sha256 = null,
+        MaxParityDifference = null,
+        MaxPixelDifference = null,
+        MaxFrechetDifference = null,
+    };
 
     private static string? NormalizeSlashes(string? path) => path is null ? null : ClassifierChoice.NormalizeSlashes(path);
 

@@ -26,6 +26,7 @@ internal static partial class PolicyTightening
         .. Evaluation(basis, policy, JsonPath.Root["evaluation"]),
         .. Discriminator(basis, policy),
         .. Duplicates(basis.Generator, policy.Generator),
+        .. Shipped(basis.Generator.ShippedAs ?? [], policy.Generator.ShippedAs ?? []),
         .. Pins(basis, policy),
         .. Waivers(basis, policy),
         .. Rules(basis, policy),
@@ -96,6 +97,29 @@ internal static partial class PolicyTightening
             JsonPath.Root["generator"]["maxDuplicates"], its.MaxDuplicates ?? GeneratorChoice.UsualMaxDuplicates,
             own.MaxDuplicatesInEffect)
         : [];
+
+    // The files are the policy's own, as its generator is; that there is one under each name, and its limits, are the base's.
+    private static IEnumerable<PolicyFinding> Shipped(IReadOnlyList<ShippedForm> basis, IReadOnlyList<ShippedForm> policy)
+    {
+        var at = JsonPath.Root["generator"]["shippedAs"];
+        foreach (var its in basis)
+        {
+            var index = policy.Index().Where(each => each.Item.NameInEffect == its.NameInEffect)
+                .Select(each => each.Index).FirstOrDefault(-1);
+            if (index < 0)
+            {
+                yield return Loosened(at, $"lacks the shipped file '{its.NameInEffect}' of the base policy");
+                continue;
+            }
+
+            var own = policy[index];
+            foreach (var finding in AtMost(at[index]["maxParityDifference"], its.MaxParityDifference, own.MaxParityDifference)
+                .Concat(AtMost(at[index]["maxPixelDifference"], its.MaxPixelDifference, own.MaxPixelDifference))
+                .Concat(AtMost(at[index]["maxFrechetDifference"], its.MaxFrechetDifference, own.MaxFrechetDifference))
+                .Concat(SamePin(at[index]["sha256"], its.Sha256, own.Sha256)))
+                yield return finding;
+        }
+    }
 
     private static IEnumerable<PolicyFinding> Quality(UnlearningPolicy basis, UnlearningPolicy policy)
     {
@@ -173,7 +197,7 @@ internal static partial class PolicyTightening
         && (its.Ceiling is not { } most || (own.Ceiling is { } ceiling && (IsLargest(rule) ? ceiling <= most : ceiling >= most)));
 
     private static bool IsLargest(RuleName rule) =>
-        rule.Limit is not (RuleLimit.MinUnlearned or RuleLimit.MinShareKept or RuleLimit.NoWorseShare);
+        rule.Limit is not (RuleLimit.MinUnlearned or RuleLimit.MinShareKept or RuleLimit.NoWorseShare or RuleLimit.NoMoreHits);
 
     private static IEnumerable<PolicyFinding> Rules(UnlearningPolicy basis, UnlearningPolicy policy)
     {
@@ -250,6 +274,8 @@ internal static partial class PolicyTightening
             RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare => policy.Ratchet is true && policy.Quality is not null,
             RuleLimit.MaxSuccess => feature is not null && (policy.Audits ?? []).Any(
                 audit => audit.Attack == rule.Attack && !audit.IsAdvisory),
+            _ when rule.Form is not null => (policy.Generator.ShippedAs ?? []).Any(
+                form => form.RuleNames(policy).Contains(rule)),
             _ => true,
         };
     }

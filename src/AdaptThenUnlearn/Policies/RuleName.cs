@@ -13,10 +13,12 @@ namespace AdaptThenUnlearn.Policies;
 /// The feature, or the kept class; null where the limit concerns the images as a whole. The whole text if the limit is unknown.
 /// </param>
 /// <param name="Attack">The attack, where the limit is about one; else null.</param>
+/// <param name="Form">The shipped file, where the limit is about one; else null.</param>
 [JsonConverter(typeof(RuleNameJson))]
-public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, string? Attack = null)
+public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, string? Attack = null, string? Form = null)
 {
     private const string Section = "quality";
+    private const string Shipped = "shippedAs";   // no feature is called so: names have no capitals
 
     /// <summary>The rule about the Fréchet distance.</summary>
     public static RuleName MaxFrechetDistance { get; } = new(RuleLimit.MaxFrechetDistance);
@@ -52,6 +54,28 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     /// <param name="attack">The attack's name.</param>
     public static RuleName MaxSuccess(string feature, string attack) => new(RuleLimit.MaxSuccess, feature, attack);
 
+    /// <summary>The rule about a feature's rate in a shipped file.</summary>
+    /// <param name="feature">The feature's name.</param>
+    /// <param name="form">The file's name in the policy.</param>
+    public static RuleName MaxShippedRate(string feature, string form) => new(RuleLimit.MaxShippedRate, feature, Form: form);
+
+    /// <summary>The rule about how often a shipped file gets another answer than the artifact.</summary>
+    /// <inheritdoc cref="MaxShippedRate"/>
+    public static RuleName MaxParityDifference(string feature, string form) =>
+        new(RuleLimit.MaxParityDifference, feature, Form: form);
+
+    /// <summary>The rule that a shipped file does not show a feature significantly more often than the artifact.</summary>
+    /// <inheritdoc cref="MaxShippedRate"/>
+    public static RuleName NoMoreHits(string feature, string form) => new(RuleLimit.NoMoreHits, feature, Form: form);
+
+    /// <summary>The rule about the pixels of a shipped file.</summary>
+    /// <param name="form">The file's name in the policy.</param>
+    public static RuleName MaxPixelDifference(string form) => new(RuleLimit.MaxPixelDifference, Form: form);
+
+    /// <summary>The rule about the Fréchet distance between a shipped file's images and the artifact's.</summary>
+    /// <param name="form">The file's name in the policy.</param>
+    public static RuleName MaxFrechetDifference(string form) => new(RuleLimit.MaxFrechetDifference, Form: form);
+
     /// <summary>Parses a name.</summary>
     /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
     /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
@@ -67,6 +91,11 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
         [var feature, "noWorseThanBaseline"] => NoWorseRate(feature),
         [var feature, "maxRate"] => MaxRate(feature),
         [var feature, "minUnlearned"] => MinUnlearned(feature),
+        [Shipped, "maxPixelDifference", var form] => MaxPixelDifference(form),
+        [Shipped, "maxFrechetDifference", var form] => MaxFrechetDifference(form),
+        [var feature, "maxRate", var form] => MaxShippedRate(feature, form),
+        [var feature, "maxParityDifference", var form] => MaxParityDifference(feature, form),
+        [var feature, "noMoreHits", var form] => NoMoreHits(feature, form),
         [var feature, "maxSuccess", var attack] => MaxSuccess(feature, attack),
         _ => new(RuleLimit.Unknown, text),
     };
@@ -77,7 +106,11 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     /// </summary>
     public string Property => Limit switch
     {
-        RuleLimit.MaxRate => "maxRate",
+        RuleLimit.MaxRate or RuleLimit.MaxShippedRate => "maxRate",
+        RuleLimit.MaxParityDifference => "maxParityDifference",
+        RuleLimit.NoMoreHits => "noMoreHits",
+        RuleLimit.MaxPixelDifference => "maxPixelDifference",
+        RuleLimit.MaxFrechetDifference => "maxFrechetDifference",
         RuleLimit.MinUnlearned => "minUnlearned",
         RuleLimit.MaxFrechetDistance => "maxFrechetDistance",
         RuleLimit.MaxFrechetIncrease => "maxFrechetIncrease",
@@ -95,13 +128,16 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     /// <summary>Whether the rule compares with the last accepted run; then its limit is not in the policy.</summary>
     public bool IsOfRatchet => Limit is RuleLimit.NoWorseRate or RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare;
 
-    /// <summary>Whether the rule's numbers are a distance, in squared feature units; all others are shares.</summary>
-    public bool IsDistance => Limit is RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance;
+    /// <summary>Whether the rule's numbers are shares; others are distances, levels of a pixel, or probabilities.</summary>
+    public bool IsShare => Limit is not (
+        RuleLimit.MaxFrechetDistance or RuleLimit.NoWorseDistance or RuleLimit.MaxFrechetDifference
+        or RuleLimit.MaxPixelDifference or RuleLimit.NoMoreHits);
 
     /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
         : Limit is RuleLimit.MaxSuccess ? $"{Subject}/{Property}/{Attack}"
+        : Form is not null ? $"{Subject ?? Shipped}/{Property}/{Form}"
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
@@ -150,4 +186,19 @@ public enum RuleLimit
 
     /// <summary>Largest share of an attack's attempts that may succeed.</summary>
     MaxSuccess,
+
+    /// <summary>Largest share of a shipped file's images that may show a feature.</summary>
+    MaxShippedRate,
+
+    /// <summary>Largest share of the images for which a shipped file's answer may be another than the artifact's.</summary>
+    MaxParityDifference,
+
+    /// <summary>Smallest probability that a shipped file shows a feature so much more often by chance.</summary>
+    NoMoreHits,
+
+    /// <summary>Largest difference of a pixel between a shipped file and the artifact.</summary>
+    MaxPixelDifference,
+
+    /// <summary>Largest Fréchet distance between a shipped file's images and the artifact's.</summary>
+    MaxFrechetDifference,
 }

@@ -66,6 +66,7 @@ public sealed record UnlearningPolicy(
         .. Ratchet is true ? RatchetRuleNames() : [],
         .. UndesiredFeatures.SelectMany(
             feature => (Audits ?? []).Select(audit => RuleName.MaxSuccess(feature.Name, audit.Attack))),
+        .. (Generator.ShippedAs ?? []).SelectMany(form => form.RuleNames(this)),
     ];
 
     // A run can be given an accepted one although the policy does not ask for it.
@@ -107,6 +108,8 @@ public sealed record UnlearningPolicy(
             ? [InputRoles.Generator, .. Generator.Discriminator is null ? (string[])[] : [InputRoles.Discriminator]]
             : (string[])[],
         .. Generator.Command is null ? (string[])[] : [InputRoles.Generator],
+        .. (Generator.ShippedAs ?? []).Where(form => GeneratorChoice.IsProgram(form.Format))
+            .Select(form => InputRoles.ShippedForm(form.NameInEffect)),
         .. Classifiers.Where(named => GeneratorChoice.IsProgram(named.Value.Format))
             .Select(named => InputRoles.Classifier(named.Key)),
         .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true }
@@ -117,6 +120,7 @@ public sealed record UnlearningPolicy(
     /// <summary>Whether one of the files whose programs are run is an ONNX graph.</summary>
     public bool RunsGraphs() =>
         Generator.Format == GeneratorChoice.Onnx
+            || (Generator.ShippedAs ?? []).Any(form => form.Format == GeneratorChoice.Onnx)
             || Classifiers.Values.Any(classifier => classifier.Format == GeneratorChoice.Onnx)
             || Quality?.Extractor == WeightsExtractor.Onnx.Name;
 
@@ -136,6 +140,8 @@ public sealed record UnlearningPolicy(
                 .Where(each => each.Item.Attack == rule.Attack && UndesiredFeatures.Any(every => every.Name == rule.Subject))
                 .Select(each => JsonPath.Root["audits"][each.Index][rule.Property].Text)
                 .FirstOrDefault();
+        if (rule.Form is { } name)
+            return PathOfForm(name) is { } form && RuleNames().Contains(rule) ? PathOfLimit(rule, form) : null;
         if (!rule.IsOfFeature)
             return (rule.IsOfRatchet ? JsonPath.Root["quality"] : JsonPath.Root["quality"][rule.Property]).Text;
 
@@ -148,6 +154,19 @@ public sealed record UnlearningPolicy(
             : rule.IsOfRatchet ? JsonPath.Root["undesiredFeatures"][index].Text
             : JsonPath.Root["undesiredFeatures"][index][rule.Property].Text;
     }
+
+    private JsonPath? PathOfForm(string name) => (Generator.ShippedAs ?? []).Index()
+        .Where(each => each.Item.NameInEffect == name)
+        .Select(each => (JsonPath?)JsonPath.Root["generator"]["shippedAs"][each.Index])
+        .FirstOrDefault();
+
+    // A shipped file's rate has the limit of its feature, and that it shows no feature more often goes with its parity.
+    private string PathOfLimit(RuleName rule, JsonPath form) => rule.Limit switch
+    {
+        RuleLimit.MaxShippedRate => PathOfLimit(RuleName.MaxRate(rule.Subject!)) ?? form.Text,
+        RuleLimit.NoMoreHits => form["maxParityDifference"].Text,
+        _ => form[rule.Property].Text,
+    };
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
@@ -213,6 +232,7 @@ public sealed record UnlearningPolicy(
             }),
             quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
             JsonPath.Root["audits"],
+            JsonPath.Root["generator"]["shippedAs"],
             JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["classes"],
         ];
     }
@@ -268,6 +288,10 @@ public sealed record UnlearningPolicy(
 /// </param>
 /// <param name="Timeout">Seconds that one call of <paramref name="Command"/> may take.</param>
 /// <param name="ImagesPerCall">Number of images that <paramref name="Command"/> is asked for at once.</param>
+/// <param name="ShippedAs">
+/// The files that are deployed in place of <paramref name="Checkpoint"/>, such as an ONNX export. Each is measured on the same
+/// latents, and judged too. When absent, only the checkpoint is.
+/// </param>
 [NeedsOneOf("checkpoint", "images", "command", AreExclusive = true)]
 public sealed partial record GeneratorChoice(
     [FilePath, Examples("models/generator.safetensors")] string? Checkpoint,
@@ -308,7 +332,9 @@ public sealed partial record GeneratorChoice(
     int? Timeout = null,
     [Within(1, 10_000), AbsentMeans(GeneratorChoice.UsualImagesPerCall)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? ImagesPerCall = null)
+    int? ImagesPerCall = null,
+    [NotEmpty][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<ShippedForm>? ShippedAs = null)
 {
     /// <summary>A format whose files are programs, which libtorch runs. It is never found by content.</summary>
     public const string TorchScript = "torchscript";
@@ -363,28 +389,19 @@ public sealed partial record GeneratorChoice(
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
     [
-        .. at["latentSize"].Must(
-            LatentSize is null || IsProgram(Format),
-            $"is only for the formats '{TorchScript}' and '{Onnx}'; files of other formats have it in their weights",
-            at["format"]),
-        .. at["layers"].Must(
-            Layers is null || !IsProgram(Format),
-            $"is not for the format '{Format}': such a program brings its own layers", at["format"]),
+        .. CheckUseOfFile(at, Format, LatentSize, Layers, Inputs, Output),
         .. at["discriminator"].Must(
             Discriminator is null || Format != Onnx,
             $"is not for the format '{Onnx}': a graph is measured and judged, and not trained", at["format"]),
-        .. at["inputs"].Must(Inputs is null || Format == Onnx, OnlyForGraphs, at["format"]),
-        .. at["output"].Must(Output is null || Format == Onnx, OnlyForGraphs, at["format"]),
-        .. at["inputs"].Must(
-            Inputs is null || Inputs.Values.Count(input => input.Is == GraphInput.Latent) == 1,
-            $"must say of exactly one input that it is the '{GraphInput.Latent}'"),
-        .. (Inputs ?? new Dictionary<string, GraphInput>())
-            .SelectMany(named => named.Value.Check(at["inputs"][named.Key])),
-        .. at["layers"].Must(
-            Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains),
-            $"must have one text for each layer, or {Suggestion.JoinWithOr(LayerText.Layouts)} alone"),
         .. OnlyWith(at, "checkpoint", Checkpoint,
-            ("format", Format == "auto" ? null : Format), ("discriminator", Discriminator), ("layers", Layers)),
+            ("format", Format == "auto" ? null : Format), ("discriminator", Discriminator), ("layers", Layers),
+            ("shippedAs", ShippedAs)),
+        .. (ShippedAs ?? []).SelectMany((form, index) => form.Check(at["shippedAs"][index], policy)),
+        .. at["shippedAs"].MustBeDistinct((ShippedAs ?? []).Select(form => form.NameInEffect), item => item["checkpoint"]),
+        .. at["shippedAs"].Must(
+            ShippedAs is null || policy.Evaluation.AuditorErrors is not EvaluationOptions.AuditErrors,
+            $"is not for 'auditorErrors': '{EvaluationOptions.AuditErrors}': nobody looks at the images of these files",
+            JsonPath.Root["evaluation"]["auditorErrors"]),
         .. OnlyWith(at, "images", Images, ("resize", Resize)),
         .. OnlyWith(at, "command", Command,
             ("files", Files), ("environment", Environment), ("timeout", Timeout), ("imagesPerCall", ImagesPerCall)),
@@ -395,6 +412,30 @@ public sealed partial record GeneratorChoice(
         .. at["files"].MustBeDistinct(Files ?? [], item => item),
         .. at["environment"].MustBeDistinct(Environment ?? [], item => item),
         .. IsSample ? CheckUse(policy) : [],
+    ];
+
+    /// <summary>What a policy says of a file that holds a generator, and what does not fit together of it.</summary>
+    internal static IEnumerable<PolicyFinding> CheckUseOfFile(
+        JsonPath at, string format, int? latentSize, IReadOnlyList<string>? layers,
+        IReadOnlyDictionary<string, GraphInput>? inputs, GraphOutput? output) =>
+    [
+        .. at["latentSize"].Must(
+            latentSize is null || IsProgram(format),
+            $"is only for the formats '{TorchScript}' and '{Onnx}'; files of other formats have it in their weights",
+            at["format"]),
+        .. at["layers"].Must(
+            layers is null || !IsProgram(format),
+            $"is not for the format '{format}': such a program brings its own layers", at["format"]),
+        .. at["inputs"].Must(inputs is null || format == Onnx, OnlyForGraphs, at["format"]),
+        .. at["output"].Must(output is null || format == Onnx, OnlyForGraphs, at["format"]),
+        .. at["inputs"].Must(
+            inputs is null || inputs.Values.Count(input => input.Is == GraphInput.Latent) == 1,
+            $"must say of exactly one input that it is the '{GraphInput.Latent}'"),
+        .. (inputs ?? new Dictionary<string, GraphInput>())
+            .SelectMany(named => named.Value.Check(at["inputs"][named.Key])),
+        .. at["layers"].Must(
+            layers is not { Count: > 1 } || !layers.Any(LayerText.Layouts.Contains),
+            $"must have one text for each layer, or {Suggestion.JoinWithOr(LayerText.Layouts)} alone"),
     ];
 
     private const string OnlyForGraphs = $"is only for the format '{Onnx}'";

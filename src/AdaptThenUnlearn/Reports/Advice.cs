@@ -106,9 +106,21 @@ public sealed class Advice
             _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease =>
                 ForQuality(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MaxSuccess => ForAttack(finding, rule),
+            _ when name.Form is not null => ForShipped(name, rule, trained: after is not null),
             _ => new(rule, Trusted("see the policy.")),
         };
     }
+
+    private static Advice ForShipped(RuleName name, Phrase rule, bool trained) => trained
+        ? new(
+            null,
+            Trusted("The shipped files were there before the artifact of this run was trained, so they are exports of another "
+                + "generator. Export the artifact again, name it and its exports in "),
+            Code("generator"), Trusted(", and judge them with "), Code("atu govern --no-train"), Trusted("."))
+        : new(
+            rule,
+            Trusted("what ships is not what was judged; export "), Untrusted(name.Form!),
+            Trusted(" again with a higher precision (float32, or int8 with better calibration), or ship the artifact itself."));
 
     private static Advice ForAttack(Finding finding, Phrase rule) => IsWithin(finding)
         ? new(

@@ -25,7 +25,9 @@ public static class Comparability
 
         return rule.Limit switch
         {
-            RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate =>
+            RuleLimit.MaxPixelDifference or RuleLimit.MaxFrechetDifference => "another pair of files",
+            RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate
+                or RuleLimit.MaxShippedRate or RuleLimit.MaxParityDifference or RuleLimit.NoMoreHits =>
                 OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
             RuleLimit.MinShareKept or RuleLimit.NoWorseShare => OfShares(earlier, current),
             RuleLimit.MaxSuccess => OfAttack(was, isNow, rule)

@@ -53,16 +53,21 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         RuleLimit.MinShareKept => "share kept",
         RuleLimit.NoWorseShare => "share",
         RuleLimit.MaxSuccess => "success of the attack",
+        RuleLimit.MaxShippedRate => "rate in the shipped file",
+        RuleLimit.MaxParityDifference => "differing answers",
+        RuleLimit.NoMoreHits => "p-value",
+        RuleLimit.MaxPixelDifference => "levels of a pixel",
+        RuleLimit.MaxFrechetDifference => "distance to the artifact",
         _ => "value",
     };
 
     /// <summary>A number beside a rule's limit.</summary>
-    /// <param name="rule">Gives the unit: distances are plain, everything else is a share.</param>
+    /// <param name="rule">Gives the unit: percent for a share, plain for everything else.</param>
     /// <param name="value">Finite.</param>
     /// <param name="limit">That the value is compared with.</param>
     public static string Write(RuleName rule, double value, double limit)
     {
-        var isShare = IsShare(rule);
+        var isShare = rule.IsShare;
         for (var digits = Math.Max(FewestDigits, DigitsBeforeThePoint(value * Scale(isShare))); digits < MostDigits; digits++)
         {
             var rounded = Round(value, digits);
@@ -81,7 +86,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
     {
         var difference = Round(Math.Abs(isNow - was), FewestDigits);
         var sign = difference == 0 ? "±" : isNow > was ? "+" : "−";
-        return IsShare(rule)
+        return rule.IsShare
             ? $"{sign}{Text(difference, isShare: true)[..^2]}\u00a0points"
             : $"{sign}{Text(difference, isShare: false)}";
     }
@@ -89,9 +94,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
     /// <summary>A rule's limit, with all its digits.</summary>
     /// <param name="rule">Gives the unit.</param>
     /// <param name="limit">Finite.</param>
-    public static string WriteLimit(RuleName rule, double limit) => Text(limit, IsShare(rule));
-
-    private static bool IsShare(RuleName rule) => !rule.IsDistance;
+    public static string WriteLimit(RuleName rule, double limit) => Text(limit, rule.IsShare);
 
     private static int Scale(bool isShare) => isShare ? 100 : 1;
 

@@ -62,6 +62,7 @@ internal sealed record ReportPage(
             ReadingSections.Quality(record),
             ReadingSections.Shares(record),
             AttackSection.Create(record),
+            ShippedSection.Create(record),
             Waivers(record),
             TrainingSection.Create(record),
             PictureSection.Create(record, pictures),

@@ -36,6 +36,7 @@ internal enum ReportTopic
     Quality,
     Shares,
     Attacks,
+    Shipped,
     Waivers,
     Training,
     Pictures,

@@ -35,8 +35,8 @@ public static class ReportText
         _ => state.ToString().ToLowerInvariant(),
     };
 
-    /// <summary>How a rule's numbers are written: distances are plain, everything else is a share.</summary>
-    public static Func<double, string> Unit(RuleName rule) => rule.IsDistance ? Plain : Percent;
+    /// <summary>How a rule's numbers are written: shares in percent, everything else plain.</summary>
+    public static Func<double, string> Unit(RuleName rule) => rule.IsShare ? Percent : Plain;
 
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;

@@ -33,6 +33,20 @@ internal static class RuleDemand
         { Limit: RuleLimit.MaxSuccess } name =>
             $"At most this share of the attempts of the attack '{name.Attack}' may show '{name.Subject}'; the largest upper "
                 + "confidence bound of its variants is held against the limit.",
+        { Limit: RuleLimit.MaxShippedRate } name =>
+            $"The shipped file '{name.Form}' may show '{name.Subject}' in at most this share of its images; the upper confidence "
+                + "bound of the rate is held against the limit.",
+        { Limit: RuleLimit.MaxParityDifference } name =>
+            $"For at most this share of the latents the auditor may answer otherwise about '{name.Subject}' in the images of "
+                + $"'{name.Form}' than in the artifact's; the upper confidence bound of the share is held against the limit.",
+        { Limit: RuleLimit.NoMoreHits } name =>
+            $"'{name.Form}' may not show '{name.Subject}' more often than the artifact by more than chance: the one-sided exact "
+                + "McNemar test's probability must be at least this.",
+        { Limit: RuleLimit.MaxPixelDifference } name =>
+            $"No pixel of '{name.Form}' may differ from the artifact's by more than this, of the 256 levels of a picture file.",
+        { Limit: RuleLimit.MaxFrechetDifference } name =>
+            $"The Fréchet distance between the images of '{name.Form}' and the artifact's, from the same latents, may be at most "
+                + "this, in squared feature units.",
         _ => "A rule of the policy.",
     };
 }

@@ -99,7 +99,9 @@ public static class RunRecordFile
     // Reports and the gate rely on this: each feature was counted, once, and its counts are possible.
     private static string? FindProblem(RunRecord record)
     {
-        foreach (var measured in new[] { record.Before, record.After, record.Baseline?.Measured }.OfType<Measurement>())
+        var whole = new[] { record.Before, record.After, record.Baseline?.Measured }.OfType<Measurement>().ToList();
+        foreach (var measured in whole.Concat(
+            whole.SelectMany(each => each.Shipped ?? []).Select(reading => reading.Measured).OfType<Measurement>()))
         {
             if (measured.Features.GroupBy(reading => reading.Feature).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 return $"the feature '{twice.Key}' was counted twice";
@@ -115,6 +117,8 @@ public static class RunRecordFile
                 return $"the audit of the feature '{audited.Feature}' is impossible";
             if (measured.Attacks is { } attacks && AttackProblem(attacks) is { } attacked)
                 return attacked;
+            if (measured.Shipped is { } shipped && ShippedProblem(shipped) is { } unfit)
+                return unfit;
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
             if (measured.Repeats is { IsPossible: false })
@@ -150,6 +154,13 @@ public static class RunRecordFile
             ? $"the attack '{twice.Key.Attack}' was made twice on the feature '{twice.Key.Feature}'"
             : attacks.FirstOrDefault(reading => !reading.IsPossible || reading.Variants.Count == 0) is { } impossible
                 ? $"the counts of the attack '{impossible.Attack}' are impossible"
+                : null;
+
+    private static string? ShippedProblem(IReadOnlyList<ParityReading> shipped) =>
+        shipped.GroupBy(reading => reading.Form).FirstOrDefault(group => group.Count() > 1) is { } twice
+            ? $"the shipped file '{twice.Key}' was measured twice"
+            : shipped.FirstOrDefault(reading => !reading.IsPossible) is { } impossible
+                ? $"the counts of the shipped file '{impossible.Form}' are impossible"
                 : null;
 
     /// <summary>Writes a record, whole or not at all.</summary>

@@ -97,6 +97,10 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(RunLock.FindProblems(record));
         problems.AddRange(AcceptedRun.FindProblems(record, folder: null, vocabulary));
 
+        foreach (var reading in (record.After ?? record.Before).Shipped ?? [])
+            if (!record.Inputs.Any(
+                input => input.Role == InputRoles.ShippedForm(reading.Form) && input.Sha256 == reading.Sha256))
+                problems.Add($"the shipped file '{reading.Form}' that was measured ({reading.Sha256}) is not a recorded input");
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
 
@@ -166,7 +170,9 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     public static IEnumerable<string> PinProblems(UnlearningPolicy policy, RunRecord record)
     {
         var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256))
-            .Prepend((InputRoles.Generator, policy.Generator.Sha256));
+            .Prepend((InputRoles.Generator, policy.Generator.Sha256))
+            .Concat((policy.Generator.ShippedAs ?? []).Select(
+                form => (InputRoles.ShippedForm(form.NameInEffect), form.Sha256)));
         if (policy.Quality?.ExtractorWeights is not null)
             named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));
         foreach (var (role, pin) in named)
