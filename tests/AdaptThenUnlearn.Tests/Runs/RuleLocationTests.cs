@@ -42,7 +42,7 @@ public sealed class RuleLocationTests
     [InlineData("quality/minShareKept/maxRate", RuleLimit.MinShareKept, "maxRate")]
     [InlineData("quality/minShareKept/a/minUnlearned", RuleLimit.MinShareKept, "a/minUnlearned")]
     [InlineData("other/maxFrechetDistance", RuleLimit.Unknown, "other/maxFrechetDistance")]
-    [InlineData("other/maxRate/more", RuleLimit.Unknown, "other/maxRate/more")]
+    [InlineData("other/maximum/more", RuleLimit.Unknown, "other/maximum/more")]
     [InlineData("", RuleLimit.Unknown, "")]
     public void RuleName_AnyText_IsTakenApartByItsStructure(string rule, RuleLimit limit, string? subject)
     {
