@@ -159,10 +159,10 @@ internal sealed record ReportPage(
             Line("Programs run", [
                 .. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }),
                 .. record.Policy.Generator.Command is null
-                    ? (Phrase[])[Trusted(" (TorchScript by libtorch's interpreter")]
-                    : [Trusted(" (the generator's command in a process of its own; TorchScript by libtorch's interpreter")],
+                    ? (Phrase[])[Trusted(" (TorchScript, by libtorch's interpreter")]
+                    : [Trusted(" (the generator's command in a process of its own; TorchScript, by libtorch's interpreter")],
                 .. environment.GraphRuntime is { } runtime
-                    ? (Phrase[])[Trusted("; ONNX by "), Untrusted(runtime), Trusted(")")]
+                    ? (Phrase[])[Trusted("; ONNX, by "), Untrusted(runtime), Trusted(")")]
                     : [Trusted(")")],
             ]);
         Line("Owner", Untrusted(record.Policy.Owner ?? None));
