@@ -193,9 +193,9 @@ public sealed class ShippedHouse : IDisposable
             var step = weights.abs().max().clamp_min(1e-12);
             return (weights / step).round() * step;
         });
-        Change("broken.safetensors", weights => weights * float.NaN);
+        Change("broken.safetensors", weights => weights * 1e30);   // their sums are no numbers
         Export("damaged.safetensors", "damaged.onnx");
-        SaveOther("wide.safetensors", Torch.Tests.Small.Settings with { LatentSize = 12 });
+        SaveOther("wide.safetensors", new StyleGan2Settings(16, 1, LatentSize: 12, MappingLayers: 2, [8, 6, 4]));
         SaveOther("large.safetensors", Torch.Tests.Small.Settings with { Resolution = 32, Channels = [8, 6, 4, 4] });
         SaveFrequent("frequent.safetensors");
     }

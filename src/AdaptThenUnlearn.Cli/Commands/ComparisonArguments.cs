@@ -59,6 +59,11 @@ public sealed class ComparisonArguments(Terminal terminal)
                 $"{path}: this command unlearns one class at a time, and this policy lists {policy.UndesiredFeatures.Count} " +
                 "undesired features");
 
+        if (policy.Generator.ShippedAs is not null)
+            throw new BadArgumentException(
+                $"{path}: the files of 'generator.shippedAs' are none of the generators that this command trains; leave them out "
+                    + "with --set generator.shippedAs=null");
+
         if (Overrides(parsed)
             .Select(PathOf)
             .FirstOrDefault(path => CellPolicy.ReservedPaths.Any(own => CellPolicy.Overlap(path, own))) is { } taken)
