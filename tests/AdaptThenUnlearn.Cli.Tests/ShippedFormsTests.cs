@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<ShippedHouse>
 {
     private const string Limits =
-        "\"maxParityDifference\": 0.05, \"maxPixelDifference\": 8, \"maxFrechetDifference\": 0.001";
+        "\"maxParityDifference\": 0.05, \"maxPixelDifference\": 8, \"maxFrechetDifference\": 0.000001";
     private const string Lenient = "\"maxRate\": 0.99";
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<Shippe
             Assert.InRange(answer.Differing, 0, 4);
             Assert.InRange(artifact.Hits, 1, artifact.Samples - 1);
             Assert.InRange(reading.PixelDifference!.Value, 0, 8);
-            Assert.InRange(reading.FrechetDistance!.Value, 0, 0.001);
+            Assert.InRange(reading.FrechetDistance!.Value, 0, 1e-6);
             Assert.Contains(record.Inputs, input => input.Role == InputRoles.ShippedForm(reading.Form)
                 && input.Sha256 == reading.Sha256);
         });
@@ -91,7 +91,7 @@ public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<Shippe
     [Fact]
     public void Govern_ExportThatShowsMore_FailsAtTheFeaturesOwnLimit()
     {
-        var policy = house.Policy("rate", "\"maxRate\": 0.45", """{ "checkpoint": "frequent.safetensors" }""");
+        var policy = house.Policy("rate", "\"maxRate\": 0.6", """{ "checkpoint": "frequent.safetensors" }""");
 
         var (exitCode, _, errors) = Govern(policy);
 
