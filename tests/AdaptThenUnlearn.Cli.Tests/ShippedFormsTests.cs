@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>What ships is what is gated: exports of a generator beside it, from the command line to the verified record.</summary>
+/// <summary>What ships is what is gated: exports of a generator beside it, from the command line to the record.</summary>
 public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<ShippedHouse>
 {
     private const string Limits =
@@ -157,7 +157,8 @@ public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<Shippe
     public void Govern_GraphWithOtherNoise_IsRefused()
     {
         var form = house.Graph("exported.onnx", "onnx", Limits)
-            .Replace("\"noise_0\":{\"is\":\"noise\"}", "\"noise_0\":{\"is\":\"constant\",\"value\":[0]}", StringComparison.Ordinal);
+            .Replace(
+                "\"noise_0\":{\"is\":\"noise\"}", "\"noise_0\":{\"is\":\"constant\",\"value\":[0]}", StringComparison.Ordinal);
         Assert.Contains("constant", form, StringComparison.Ordinal);
 
         var (exitCode, _, errors) = Govern(house.Policy("noise", Lenient, form));

@@ -62,8 +62,8 @@ public static class GeneratorRequirements
         if (!own.NoiseSizes.SequenceEqual(its.NoiseSizes))
             throw Unlike(
                 "checkpoint",
-                $"takes {Noise(own)}, and the generator takes {Noise(its)}, so that they cannot be given the same noise; export it "
-                    + "with the noise maps as inputs, as `atu export --onnx` does, and name them in 'inputs'");
+                $"takes {Noise(own)}, and the generator takes {Noise(its)}, so that they cannot be given the same noise; export "
+                    + "it with the noise maps as inputs, as `atu export --onnx` does, and name them in 'inputs'");
         if (options.Truncation != 1 && !own.SupportsTruncation)
             throw Unlike(
                 form.Format == OnnxFormat.FormatName ? "inputs" : "checkpoint",

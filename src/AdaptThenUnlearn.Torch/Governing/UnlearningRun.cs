@@ -94,8 +94,8 @@ public sealed class UnlearningRun(
         if (!forms.IsEmpty)
             inputs.AddRemark(
                 InputRoles.Generator,
-                "the files of 'generator.shippedAs' were there before the artifact of this run was trained, and are no exports of "
-                    + "it: export it, and judge both with `atu govern --no-train`",
+                "the files of 'generator.shippedAs' were there before the artifact of this run was trained, and are no exports "
+                    + "of it: export it, and judge both with `atu govern --no-train`",
                 isWarning: true);
 
         // Unlearn, save the result, and measure what was saved.

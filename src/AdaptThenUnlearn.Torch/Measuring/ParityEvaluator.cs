@@ -12,8 +12,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Measures a file that ships in place of a generator, and compares it with the generator on the same latents.</summary>
 /// <remarks>
 /// The file is measured as a generator is, at as many images as its own rates need. At the first look, whose size does not depend
-/// on what is seen, each image has its counterpart: the generator's, from the same latent and noise. Counts, the largest difference
-/// of a pixel and sums of features are kept, and no image.
+/// on what is seen, each image has its counterpart: the generator's, from the same latent and noise. Counts, the largest
+/// difference of a pixel and sums of features are kept, and no image.
 /// </remarks>
 /// <param name="policy">Says what to read.</param>
 /// <param name="classifiers">Of the policy.</param>
@@ -83,7 +83,8 @@ public sealed class ParityEvaluator(
             },
             before) with
         {
-            Quality = null, Shares = [],   // of the artifact alone
+            Quality = null,
+            Shares = [],   // of the artifact alone
         };
         check.ProbeAgain();
         var distance = comparesFeatures ? sums.Distance() : null;

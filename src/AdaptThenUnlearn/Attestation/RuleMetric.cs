@@ -38,7 +38,8 @@ internal static class RuleMetric
             RuleLimit.MinShareKept => $"part of its share that class {rule.Subject} keeps",
             RuleLimit.NoWorseShare => $"share of images of class {rule.Subject}",
             RuleLimit.MaxShippedRate => $"share of images of {rule.Form} that show {rule.Subject}",
-            RuleLimit.MaxParityDifference => $"share of answers about {rule.Subject} that differ between {rule.Form} and the artifact",
+            RuleLimit.MaxParityDifference =>
+                $"share of answers about {rule.Subject} that differ between {rule.Form} and the artifact",
             RuleLimit.NoMoreHits => $"probability that {rule.Form} shows {rule.Subject} so much more often by chance",
             RuleLimit.MaxPixelDifference => $"largest difference of a pixel between {rule.Form} and the artifact",
             RuleLimit.MaxFrechetDifference => $"Fréchet distance between {rule.Form} and the artifact",

@@ -59,7 +59,8 @@ internal static class ParityRules
                     pixels, pixels,
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"the largest difference of a pixel in {evaluation.Samples} images from the same latents, of 256 levels")),
+                        $"the largest difference of a pixel in {evaluation.Samples} images from the same latents, of 256 "
+                            + $"levels")),
                 var rule => rule.NotMeasured("the pixels were not compared"),
             };
         if (form.MaxFrechetDifference is { } farthest)

@@ -23,7 +23,7 @@ internal static class BetaDistribution
         return high;
     }
 
-    /// <summary>The share of the distribution that lies below a value: the regularised incomplete beta function I_x(a, b).</summary>
+    /// <summary>The share of the distribution below a value: the regularised incomplete beta function I_x(a, b).</summary>
     /// <param name="x">0 to 1.</param>
     /// <param name="a">First shape; positive.</param>
     /// <param name="b">Second shape; positive.</param>

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Measurements;
 
-/// <summary>What a shipped file made of the latents on which the artifact was measured; counts that can be judged again.</summary>
+/// <summary>What a shipped file made of the latents of the artifact; counts that can be judged again.</summary>
 /// <param name="Form">The file's name in the policy.</param>
 /// <param name="Sha256">Digest of the file.</param>
 /// <param name="GeneratorSha256">Digest of the artifact that it was compared with.</param>
@@ -19,7 +19,9 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="FrechetNotMeasured">
 /// Why there is no distance, without a full stop; null, and left out, where there is one, or none was asked for.
 /// </param>
-/// <param name="NotMeasured">Why nothing was measured, in a sentence without a full stop; null, and left out, where it was.</param>
+/// <param name="NotMeasured">
+/// Why nothing was measured, in a sentence without a full stop; null, and left out, where it was.
+/// </param>
 public sealed record ParityReading(
     string Form,
     string Sha256,

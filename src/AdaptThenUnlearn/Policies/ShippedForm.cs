@@ -27,8 +27,8 @@ namespace AdaptThenUnlearn.Policies;
 /// judged.
 /// </param>
 /// <param name="MaxFrechetDifference">
-/// Largest Fréchet distance between the artifact's images and this file's, from the same latents, in squared units of the features
-/// of <c>quality.extractor</c>. When absent, it is not measured.
+/// Largest Fréchet distance between the artifact's images and this file's, from the same latents, in squared units of the
+/// features of <c>quality.extractor</c>. When absent, it is not measured.
 /// </param>
 public sealed record ShippedForm(
     [FilePath, Examples("exports/generator.onnx")] string Checkpoint,

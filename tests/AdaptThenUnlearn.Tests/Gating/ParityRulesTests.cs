@@ -242,7 +242,10 @@ public sealed class ParityRulesTests
         var artifact = Artifact(30, form);
         return Records.Named("untrained") with
         {
-            Policy = _policy, Before = artifact, After = null, Verdict = Judge(_policy, artifact),
+            Policy = _policy,
+            Before = artifact,
+            After = null,
+            Verdict = Judge(_policy, artifact),
         };
     }
 

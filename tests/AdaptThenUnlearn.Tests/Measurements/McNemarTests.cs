@@ -6,9 +6,9 @@ namespace AdaptThenUnlearn.Tests.Measurements;
 /// <summary>McNemar's exact test against published values, closed forms and exact integer sums.</summary>
 public sealed class McNemarTests
 {
-    // Fagerland, Lydersen and Laake 2013, table 1: airway hyper-responsiveness before and after stem cell transplantation, 1 and 7
-    // discordant pairs, exact conditional p = 0.070; 2·(1 + 8)/2^8. Agresti's approval of a prime minister, 150 and 86: 3.716e-05 by
-    // R's exact2x2::mcnemar.exact.
+    // Fagerland, Lydersen and Laake 2013, table 1: airway hyper-responsiveness before and after stem cell transplantation, 1 and
+    // 7 discordant pairs, exact conditional p = 0.070; 2·(1 + 8)/2^8. Agresti's approval of a prime minister, 150 and 86:
+    // 3.716e-05 by R's exact2x2::mcnemar.exact.
     [Theory]
     [InlineData(1, 7, 0.0703125, 1e-12)]
     [InlineData(150, 86, 3.716e-5, 5e-9)]

@@ -13,7 +13,8 @@ public sealed class ShippedFormTests
     public void Name_Absent_IsThatOfTheFile()
     {
         var forms = Read("""
-            { "checkpoint": "../out/g.onnx", "format": "onnx", "latentSize": 8 }, { "checkpoint": "g16.safetensors", "name": "half" }
+            { "checkpoint": "../out/g.onnx", "format": "onnx", "latentSize": 8 },
+            { "checkpoint": "g16.safetensors", "name": "half" }
             """).Policy!.Generator.ShippedAs!;
 
         Assert.Equal(["g.onnx", "half"], forms.Select(form => form.NameInEffect));
@@ -38,7 +39,8 @@ public sealed class ShippedFormTests
         """{ "checkpoint": "g.pt", "inputs": { "z": { "is": "latent" } } }""", "ATU1004", "$.generator.shippedAs[0].inputs",
         "is only for the format 'onnx'")]
     [InlineData(
-        """{ "checkpoint": "g.pt", "latentSize": 8 }""", "ATU1004", "$.generator.shippedAs[0].latentSize", "is only for the formats")]
+        """{ "checkpoint": "g.pt", "latentSize": 8 }""", "ATU1004", "$.generator.shippedAs[0].latentSize",
+        "is only for the formats")]
     [InlineData(
         """{ "checkpoint": "a/g.pt" }, { "checkpoint": "b/g.pt" }""", "ATU1008", "$.generator.shippedAs[1].checkpoint",
         "'g.pt' is already in this list")]
@@ -60,7 +62,8 @@ public sealed class ShippedFormTests
     [Fact]
     public void Forms_OfWhatIsNoCheckpoint_AreAnError()
     {
-        var read = Read("""{ "checkpoint": "g.onnx" }""", ("\"checkpoint\": \"generator.safetensors\"", "\"images\": \"renders\""));
+        var read = Read(
+            """{ "checkpoint": "g.onnx" }""", ("\"checkpoint\": \"generator.safetensors\"", "\"images\": \"renders\""));
 
         var error = Assert.Single(read.Errors, each => each.Path == "$.generator.shippedAs");
         Assert.Contains("is only for a generator with 'checkpoint'", error.Message, StringComparison.Ordinal);
@@ -122,7 +125,8 @@ public sealed class ShippedFormTests
     [InlineData("""{ "checkpoint": "mine.onnx", "name": "onnx", "maxParityDifference": 0.001, "maxPixelDifference": 4 }""", null)]
     [InlineData("""{ "checkpoint": "mine.onnx", "name": "onnx", "maxParityDifference": 0.003 }""", "maxParityDifference")]
     [InlineData("""{ "checkpoint": "mine.onnx", "name": "onnx" }""", "maxParityDifference")]
-    [InlineData("""{ "checkpoint": "mine.onnx", "name": "other", "maxParityDifference": 0.001 }""", "lacks the shipped file 'onnx'")]
+    [InlineData(
+        """{ "checkpoint": "mine.onnx", "name": "other", "maxParityDifference": 0.001 }""", "lacks the shipped file 'onnx'")]
     public void Extends_OnlyTightens(string own, string? loosened)
     {
         var basis = Read("""{ "checkpoint": "base.onnx", "name": "onnx", "maxParityDifference": 0.002 }""").Policy!;
@@ -139,7 +143,8 @@ public sealed class ShippedFormTests
     {
         var one = Read("""{ "checkpoint": "g.onnx", "maxParityDifference": 0.002 }""").Policy!;
 
-        Assert.Empty(MeasurementSettings.Differences(one, Read("""{ "checkpoint": "g.onnx", "maxPixelDifference": 3 }""").Policy!));
+        Assert.Empty(MeasurementSettings.Differences(
+            one, Read("""{ "checkpoint": "g.onnx", "maxPixelDifference": 3 }""").Policy!));
         Assert.NotEmpty(MeasurementSettings.Differences(one, Read("""{ "checkpoint": "h.onnx" }""").Policy!));
         Assert.NotEmpty(MeasurementSettings.Differences(one, Records.Policy));
     }

@@ -2,7 +2,6 @@ using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
-using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -54,7 +53,7 @@ public sealed class ParityEvaluatorTests : IDisposable
         Assert.True(reading.IsPossible);
         Assert.Equal(new AnswerDifference(feature.Name, samples, artifactOnly, formOnly), Assert.Single(reading.Answers));
         Assert.Equal(new Look(samples, hits), reading.Measured!.Features[0].Looks[0]);
-        Assert.Equal(Math.Round(pixels), reading.PixelDifference);
+        Assert.Equal((int)Math.Round(pixels), reading.PixelDifference);
         Assert.InRange(artifactOnly + formOnly, 1, samples);
         Assert.InRange(reading.PixelDifference!.Value, 1, 255);
     }
