@@ -99,7 +99,7 @@ internal sealed class MobileNetwork : nn.Module<Tensor, Tensor>
         static nn.Module<Tensor, Tensor> Silu() => nn.SiLU();
     }
 
-    // Blocks as in the tables: inputs, kernel, expanded channels, outputs, whether there is a gate, whether h-swish or ReLU, stride.
+    // Blocks as in the tables: inputs, kernel, expanded channels, outputs, whether there is a gate, h-swish or else ReLU, stride.
     private static MobileNetwork VersionThree(
         string name, int classes, int hidden,
         IReadOnlyList<(int Inputs, int Kernel, int Expanded, int Outputs, bool HasGate, bool IsSwish, int Stride)> blocks)

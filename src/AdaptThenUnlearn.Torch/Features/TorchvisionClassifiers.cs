@@ -11,8 +11,8 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// </summary>
 /// <remarks>
 /// ResNets (He et al. 2016, arXiv:1512.03385) and MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381) are those of the package
-/// TorchVision, which has torchvision's names. It has no <see cref="VisionTransformer"/>, no EfficientNet, and of MobileNetV3 only
-/// one with 1000 classes (<see cref="MobileNetwork"/>).
+/// TorchVision, which has torchvision's names. It has no vision transformer, no EfficientNet, and of MobileNetV3 only one with
+/// 1000 classes: those are <see cref="VisionTransformer"/> and <see cref="MobileNetwork"/>.
 /// </remarks>
 public static class TorchvisionClassifiers
 {
@@ -82,7 +82,8 @@ public static class TorchvisionClassifiers
             throw new CheckpointException(
                 path,
                 $"takes images of {taken}×{taken} pixels, and it would get {given}×{given}",
-                $"say \"preprocessing\": {{ …, \"resize\": {taken} }} in the policy, or \"resize\" and \"crop\" as in its training");
+                $"say \"preprocessing\": {{ …, \"resize\": {taken} }} in the policy, or \"resize\" and \"crop\" as in its "
+                    + "training");
     }
 
     private static TorchvisionNetwork Build(string architecture, int classes, int resolution) => architecture switch
