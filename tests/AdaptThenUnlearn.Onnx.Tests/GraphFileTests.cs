@@ -104,6 +104,17 @@ public sealed class GraphFileTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    // Such a file is a message with a producer, and the runtime would take it for its own format, which nobody has checked.
+    [Fact]
+    public void Load_MessageThatIsTheRuntimesOwnFormatToo_IsRefused()
+    {
+        var path = _folder.Write(new GraphBuilder().ToFile("ORTM"));
+
+        Assert.Contains("ONNX Runtime's own format", GraphFolder.Refused(() => GraphFolder.Generator(path)),
+            StringComparison.Ordinal);
+        Assert.Throws<GraphException>(() => new OnnxGraphRuntime().Open(File.ReadAllBytes(path), threads: 1));
+    }
+
     [Fact]
     public void Load_GraphsWithinGraphsWithoutEnd_AreRefused()
     {

@@ -61,6 +61,9 @@ public static class GeneratorRequirements
     /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
     {
+        if (original.WhyNotTrainable is { } fixedForever)
+            throw new PolicyMismatchException("$.generator.checkpoint", $"the generator {fixedForever}");
+
         // Refuse a method that needs fresh networks, or a loss term that needs styles, where there are none.
         if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)
             throw new PolicyMismatchException(

@@ -61,7 +61,7 @@ public sealed class QualityExtractorTests
         var error = Assert.Single(ReadChanged(Enough, OfClassifier, "\"extractor\": \"inception-v4\"").Errors);
 
         Assert.Contains(
-            "digits, auditor, inception-v3, inception-v3-torchscript or torchscript (did you mean 'inception-v3'?)",
+            "digits, auditor, inception-v3, inception-v3-torchscript, torchscript or onnx (did you mean 'inception-v3'?)",
             error.Message,
             StringComparison.Ordinal);
     }

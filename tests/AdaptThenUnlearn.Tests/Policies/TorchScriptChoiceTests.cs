@@ -38,7 +38,7 @@ public sealed class TorchScriptChoiceTests
         var error = Assert.Single(Changed((Generator, Generator + ", \"latentSize\": 64")).Errors);
 
         Assert.Equal((PolicyCodes.ImpossibleValue, "$.generator.latentSize"), (error.Code, error.Path));
-        Assert.Contains("is only for the format 'torchscript'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is only for the formats 'torchscript' and 'onnx'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
