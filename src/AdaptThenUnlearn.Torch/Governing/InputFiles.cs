@@ -198,12 +198,13 @@ public sealed class InputFiles
     /// What stands for a generator that is no checkpoint, as it was hashed: its SHA-256 is the generator's digest; null for a
     /// checkpoint.
     /// </summary>
-    internal ReadOnlyMemory<byte>? FindListing() => _policy.Generator switch
+    internal ReadOnlyMemory<byte>? FindListing()
     {
-        { Images: not null } => Opened.Folder(Generator).Listing,
-        { Command: not null } => DescribeCommand(),
-        _ => null,
-    };
+        if (!IsListed)
+            return null;
+
+        return IsCommand ? DescribeCommand() : Opened.Folder(Generator).Listing;
+    }
 
     // A file that is missing has no digest: loading the command says which it is.
     private ReadOnlyMemory<byte> DescribeCommand() =>
