@@ -41,7 +41,8 @@ internal static class ForeignFiles
                 })),
             "stylegan3" => new GanPair(
                 new StyleGan3Generator(
-                    new StyleGan3Schedule { Layers = 4, Margin = 2, ChannelBase = 64, ChannelMaximum = 6 }.For(Small.Shape, 8, 6)),
+                    new StyleGan3Schedule { Layers = 4, Margin = 2, ChannelBase = 64, ChannelMaximum = 6 }
+                        .For(Small.Shape, latentSize: 8, styleSize: 6)),
                 new StyleGan2Discriminator(Small.Settings with { Clamp = 256 })),
             "dcgan" => new GanPair(
                 DcganGenerator([(8, 12, 1, 0), (12, 6, 2, 1), (6, 1, 2, 1)]),

@@ -155,6 +155,7 @@ public sealed class StyleGan3ReferenceTests
         var expected = Array(folder, name);
         var worst = (actual - expected).abs().max().item<float>() / expected.abs().max().item<float>();
         Assert.Equal(expected.shape, actual.shape);
-        Assert.True(worst <= Tolerance, FormattableString.Invariant($"{folder}/{name}: differs by {worst:G3} of the largest value"));
+        Assert.True(
+            worst <= Tolerance, FormattableString.Invariant($"{folder}/{name}: differs by {worst:G3} of the largest value"));
     }
 }

@@ -132,7 +132,7 @@ internal static partial class StyleGan3Attributes
 
     private static string Text(StoredNetwork stored, string name) => stored.Attributes.GetValueOrDefault(name)
         ?? throw new ArgumentException(
-            $"it is a StyleGAN3, and its file does not hold '{name}', which weights do not show; NVIDIA's pickle holds it");
+            $"the file of this StyleGAN3 does not hold '{name}', which its weights do not show, and NVIDIA's pickle does");
 
     private static double Number(StoredNetwork stored, string name) =>
         double.TryParse(Text(stored, name), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)

@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Torch.Models.StyleGan3;
 
-/// <summary>How cutoffs, sampling rates, sizes and channels grow from layer to layer; the defaults are those of StyleGAN3-T.</summary>
+/// <summary>
+/// How cutoffs, sampling rates, sizes and channels grow from layer to layer; the defaults are those of StyleGAN3-T.
+/// </summary>
 /// <remarks>
 /// Karras et al. 2021 (arXiv:2106.12423), section 3.2 and appendix C; <c>SynthesisNetwork</c> of github.com/NVlabs/stylegan3. A
 /// checkpoint's layers are read from the checkpoint; this makes new ones.

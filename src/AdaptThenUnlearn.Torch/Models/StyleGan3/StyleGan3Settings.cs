@@ -65,8 +65,9 @@ public sealed record StyleGan3Settings(
             ? (Input.Channels, Input.Size, Input.SamplingRate)
             : (Layers[index - 1].Outputs, Layers[index - 1].OutSize, Layers[index - 1].OutRate);
         if (layer.Inputs != channels || layer.InSize != size || layer.InRate != rate)
-            yield return $"takes {layer.Inputs} maps of {layer.InSize} pixels at the rate {layer.InRate}, and is given {channels} "
-                + $"of {size} at {rate}";
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"takes {layer.Inputs} maps of {layer.InSize} pixels at the rate {layer.InRate}, and is given {channels} of "
+                    + $"{size} at {rate}");
         if (layer.Outputs < 1 || layer.Inputs < 1 || layer.Kernel < 1)
             yield return "maps and kernel must be at least 1";
         if (layer.InSize is < 1 or > MostPixels || layer.OutSize is < 1 or > MostPixels)
