@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>, and github.com/NVlabs/stylegan3,
 /// <c>training/networks_stylegan2.py</c>, which keeps the same tensors under the same names. What shapes cannot say
 /// (clamping, the discriminator's groups) is read from the attributes; where a checkpoint has none, a state dict for instance,
-/// nothing is clamped and groups are of four. The networks compute in single precision, also where NVIDIA's own would take half on a GPU.
+/// nothing is clamped and groups are of four. The networks compute in single precision, also where NVIDIA's own would take half
+/// on a GPU.
 /// </remarks>
 public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 {
