@@ -54,6 +54,30 @@ public sealed class StyleGan3LayerTests
             (actual.to(float64) - expected).abs().max().item<double>() < 1e-5 * expected.abs().max().item<double>());
     }
 
+    // Without gradients a few maps at a time are enlarged. They are many enough here for two such parts.
+    [Fact]
+    public void Forward_ManyMapsWithoutGradients_AreThoseOfTraining()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(12);
+        var settings = new StyleGan3Layer(
+            2, 40, 3, InSize: 60, OutSize: 60, InRate: 4, OutRate: 4, WorkRate: 8, UpTaps: 12, DownTaps: 12)
+        {
+            In = new Band(1, 1),
+            Out = new Band(1, 1),
+            Clamp = 1,
+        };
+        using var layer = new SynthesisLayer(settings, styleSize: 5);
+        var (maps, styles) = (randn(8, 2, 60, 60), randn(8, 5));
+
+        var trained = layer.call(maps, styles);
+        using var _ = no_grad();
+        var measured = layer.call(maps, styles);
+
+        Assert.Equal((true, false), (trained.requires_grad, measured.requires_grad));
+        Assert.True((trained - measured).abs().max().item<float>() < 1e-6);
+    }
+
     private static Tensor Definition(
         StyleGan3Layer settings, Dictionary<string, Tensor> tensors, Tensor maps, Tensor styles)
     {

@@ -76,8 +76,18 @@ internal static class Resampler
     }
 
     // Adds zeros, or cuts off.
-    private static Tensor Bordered(Tensor maps, long left, long right, long top, long bottom) =>
-        left == 0 && right == 0 && top == 0 && bottom == 0
-            ? maps
-            : functional.pad(maps, [left, right, top, bottom]);
+    private static Tensor Bordered(Tensor maps, long left, long right, long top, long bottom)
+    {
+        var cut = Cut(Cut(maps, 3, left, right), 2, top, bottom);
+        return left > 0 || right > 0 || top > 0 || bottom > 0
+            ? functional.pad(cut, [Math.Max(left, 0), Math.Max(right, 0), Math.Max(top, 0), Math.Max(bottom, 0)])
+            : cut;
+    }
+
+    // A view, without a copy.
+    private static Tensor Cut(Tensor maps, int dimension, long before, long behind)
+    {
+        var (first, last) = (Math.Max(-before, 0), Math.Max(-behind, 0));
+        return first == 0 && last == 0 ? maps : maps.narrow(dimension, first, maps.shape[dimension] - first - last);
+    }
 }

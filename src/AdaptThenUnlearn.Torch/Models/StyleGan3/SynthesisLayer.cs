@@ -15,6 +15,7 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan3;
 internal sealed class SynthesisLayer : Module<Tensor, Tensor, Tensor>
 {
     private const double Epsilon = 1e-8;
+    private const long MostEnlarged = 1 << 22;   // pixels that are enlarged at a time, 16 MiB
 
     private readonly StyleGan3Layer _settings;
     private readonly Parameter weight;
@@ -58,38 +59,74 @@ internal sealed class SynthesisLayer : Module<Tensor, Tensor, Tensor>
     /// </summary>
     public override Tensor forward(Tensor maps, Tensor styles)
     {
-        var offset = Convolved(maps, affine.call(styles)) + bias.view(1, -1, 1, 1);
-        if (_settings.IsImage)
-            return Activation.Clamped(
-                Resampler.Enlarged(offset, get_buffer("up_filter"), _settings.UpFactor, _settings.Padding, gain: 1),
-                _settings.Clamp);
-
-        // The leaky ReLU's gain may come before it, where it costs nothing.
-        var large = Resampler.Enlarged(
-            offset, get_buffer("up_filter"), _settings.UpFactor, _settings.Padding, Activation.Gain);
-        return Resampler.Shrunk(
-            Activation.Clamped(Activation.Unscaled(large), _settings.Clamp), get_buffer("down_filter"), _settings.DownFactor);
+        var convolved = Convolved(maps, affine.call(styles));
+        return convolved.requires_grad ? Filtered(convolved) : InParts(convolved);
     }
 
-    // [N, Outputs, InSize + Kernel - 1, …]: the border is as wide as the kernel allows.
+    // Maps do not depend on one another here. Without gradients a few at a time are enlarged, so that memory stays small.
+    private Tensor InParts(Tensor maps)
+    {
+        var together = Math.Max(1, MostEnlarged / ((long)maps.shape[2] * maps.shape[3] * _settings.UpFactor * _settings.UpFactor));
+        var count = maps.shape[0] * maps.shape[1];
+        if (together >= count)
+            return Filtered(maps);
+
+        var row = maps.reshape(1, count, maps.shape[2], maps.shape[3]);
+        List<Tensor> parts = [];
+        for (var first = 0L; first < count; first += together)
+        {
+            using var scope = NewDisposeScope();
+            parts.Add(
+                Filtered(row.narrow(1, first, Math.Min(together, count - first))).MoveToOuterDisposeScope());
+        }
+
+        return cat(parts, dim: 1).view(maps.shape[0], maps.shape[1], _settings.OutSize, _settings.OutSize);
+    }
+
+    private Tensor Filtered(Tensor maps)
+    {
+        // The leaky ReLU's gain may come before it, where it costs nothing.
+        var large = Resampler.Enlarged(
+            maps,
+            get_buffer("up_filter"),
+            _settings.UpFactor,
+            _settings.Padding,
+            _settings.IsImage ? 1 : Activation.Gain);
+        return _settings.IsImage
+            ? Activation.Clamped(large, _settings.Clamp)
+            : Resampler.Shrunk(
+                Activation.Clamped(Activation.Unscaled(large), _settings.Clamp),
+                get_buffer("down_filter"),
+                _settings.DownFactor);
+    }
+
+    // [N, Outputs, InSize + Kernel - 1, …], with the bias: the border is as wide as the kernel allows.
     private Tensor Convolved(Tensor maps, Tensor scales)
     {
         var inputGain = get_buffer("magnitude_ema")!.rsqrt();
+        var offset = bias.view(1, -1, 1, 1);
         if (_settings.IsImage)
         {
             var weightGain = 1 / Math.Sqrt(_settings.Inputs * _settings.Kernel * _settings.Kernel);
-            return Convolve(maps * PerMap(scales * weightGain * inputGain), weight);
+            return Convolve(maps, scales * weightGain * inputGain, weight) + offset;
         }
 
         // Bring weights and styles to unit variance, modulate, and bring the outputs to unit variance.
         var kernel = weight * weight.square().mean([1, 2, 3], keepdim: true).rsqrt();        // [Outputs, Inputs, k, k]
         var unit = scales * scales.square().mean([1], keepdim: true).rsqrt();                // [N, Inputs]
         var power = functional.linear(unit.square(), kernel.square().sum(new long[] { 2, 3 }));   // [N, Outputs]
-        return Convolve(maps * PerMap(unit * inputGain), kernel) * PerMap((power + Epsilon).rsqrt());
+        var convolved = Convolve(maps, unit * inputGain, kernel);
+        var demodulation = PerMap((power + Epsilon).rsqrt());
+        return convolved.requires_grad
+            ? convolved * demodulation + offset
+            : convolved.mul_(demodulation).add_(offset);
     }
 
-    private Tensor Convolve(Tensor maps, Tensor kernel) =>
-        functional.conv2d(maps, kernel, padding: [_settings.Kernel - 1, _settings.Kernel - 1]);
+    private Tensor Convolve(Tensor maps, Tensor factors, Tensor kernel)
+    {
+        using var modulated = maps * PerMap(factors);
+        return functional.conv2d(modulated, kernel, padding: [_settings.Kernel - 1, _settings.Kernel - 1]);
+    }
 
     private static Tensor PerMap(Tensor factors) => factors.unsqueeze(-1).unsqueeze(-1);
 
