@@ -66,7 +66,8 @@ internal sealed class SynthesisLayer : Module<Tensor, Tensor, Tensor>
     // Maps do not depend on one another here. Without gradients a few at a time are enlarged, so that memory stays small.
     private Tensor InParts(Tensor maps)
     {
-        var together = Math.Max(1, MostEnlarged / ((long)maps.shape[2] * maps.shape[3] * _settings.UpFactor * _settings.UpFactor));
+        var enlarged = maps.shape[2] * maps.shape[3] * _settings.UpFactor * _settings.UpFactor;
+        var together = Math.Max(1, MostEnlarged / enlarged);
         var count = maps.shape[0] * maps.shape[1];
         if (together >= count)
             return Filtered(maps);
