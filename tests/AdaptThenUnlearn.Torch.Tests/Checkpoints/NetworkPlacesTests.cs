@@ -77,7 +77,8 @@ public sealed class NetworkPlacesTests : IDisposable
             var all = new TheoryData<string, int, bool>();
             foreach (var architecture in GeneratorArchitectures.All)
                 for (var layout = 0; layout < _layouts.Length; layout++)
-                    foreach (var safetensors in (bool[])[false, true])
+                    // Safetensors hold no attributes, and a StyleGAN3 is not built without.
+                    foreach (var safetensors in (bool[])(architecture.Name == "stylegan3" ? [false] : [false, true]))
                         all.Add(architecture.Name, layout, safetensors);
             return all;
         }
