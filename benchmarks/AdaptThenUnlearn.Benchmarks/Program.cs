@@ -35,6 +35,9 @@ switch (args.FirstOrDefault())
     case "forms":
         GeneratorVariants.Run();
         break;
+    case "graphs":
+        GraphInference.Run(rounds: Number(40));
+        break;
     case "frechet-bound":
         FrechetBounds.Run(trials: Number(1000));
         break;

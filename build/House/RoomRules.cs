@@ -45,6 +45,7 @@ public static class RoomRules
         ["Torch.Models.Dcgan"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
         ["Torch.Models.Mlp"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
         ["Torch.Models.StyleGan2"] = ["Torch.Models"],
+        ["Torch.Models.StyleGan3"] = ["Torch.Models", "Torch.Models.StyleGan2"],   // its mapping network and discriminator
         ["Torch.Checkpoints.Tensors"] = [],
         ["Torch.Checkpoints.Pickle"] = ["Torch.Checkpoints.Tensors"],
         ["Torch.Checkpoints.Onnx"] = ["Torch.Checkpoints.Tensors"],
@@ -52,6 +53,7 @@ public static class RoomRules
         [
             "Torch.Checkpoints.Onnx", "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies",
             "Torch.Models", "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
+            "Torch.Models.StyleGan3",
         ],
         ["Torch.Features"] =
         [

@@ -16,5 +16,6 @@ for (var number = 0; number < count; number++)
     using var answer = await client.PostAsync(address, content);
     answer.EnsureSuccessStatusCode();
     await File.WriteAllBytesAsync(
-        Path.Combine(folder, number.ToString("D6", CultureInfo.InvariantCulture) + ".png"), await answer.Content.ReadAsByteArrayAsync());
+        Path.Combine(folder, number.ToString("D6", CultureInfo.InvariantCulture) + ".png"),
+        await answer.Content.ReadAsByteArrayAsync());
 }

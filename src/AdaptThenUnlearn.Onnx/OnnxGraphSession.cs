@@ -31,6 +31,9 @@ internal sealed class OnnxGraphSession : IGraphSession
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
 
+        // The bytes are what the file's reader took them for, and never the runtime's own format.
+        options.AddSessionConfigEntry("session.load_model_format", "ONNX");
+
         // Threads that wait for work in a loop would take libtorch's cores.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         return Explained(() => new OnnxGraphSession(new InferenceSession(graph, options)));

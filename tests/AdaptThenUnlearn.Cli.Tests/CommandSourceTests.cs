@@ -61,7 +61,8 @@ public sealed class CommandSourceTests(SmallHouse house) : IClassFixture<SmallHo
         var policy = Policy("hangs", "\"maxRate\": 0.6");
         File.WriteAllText(house.At("generate.sh"), "#!/bin/bash\necho $$ > pid\nsleep 300\n");
         using var atu = Atu.Start("measure", policy);
-        Assert.True(SpinWait.SpinUntil(() => File.Exists(house.At("pid")) && new FileInfo(house.At("pid")).Length > 0, TimeSpan.FromMinutes(1)));
+        Assert.True(SpinWait.SpinUntil(
+            () => File.Exists(house.At("pid")) && new FileInfo(house.At("pid")).Length > 0, TimeSpan.FromMinutes(1)));
 
         atu.Interrupt();
 
@@ -94,7 +95,8 @@ public sealed class CommandSourceTests(SmallHouse house) : IClassFixture<SmallHo
                 { "command": ["./generate.sh", "{seed}", "{count}", "{out}"], "files": ["generate.sh", "generator.safetensors"],
                   "imagesPerCall": 200, "channels": "grey", "environment": ["HOME"] }
                 """),
-            ("\"quality\": { \"extractor\": \"auditor\", \"reference\": \"reference.safetensors\", \"maxFrechetIncrease\": 100, \"minShareKept\": 0.1 },", ""),
+            ("\"quality\": { \"extractor\": \"auditor\", \"reference\": \"reference.safetensors\", "
+                + "\"maxFrechetIncrease\": 100, \"minShareKept\": 0.1 },", ""),
             ("\"samples\": 400, \"maxSamples\": 400", "\"samples\": 200, \"maxSamples\": 200"));
     }
 }

@@ -34,13 +34,19 @@ public sealed class ImageFolderTests : IClassFixture<ImageFolderTests.Renders>
             var look = Assert.Single(record.Before.Features[0].Looks);
             Assert.Equal((400, byHand), (look.Samples, look.Hits));
             Assert.Equal(0, record.Before.Repeats!.Repeated);
-            Assert.Contains(record.Remarks!, remark => remark.IsWarning && remark.Text.Contains("fair sample", StringComparison.Ordinal));
-            Assert.Contains("fair sample", File.ReadAllText(Out(name, "report.md")), StringComparison.Ordinal);
+            Assert.Contains(
+                record.Remarks!,
+                remark => remark.IsWarning && remark.Text.Contains("fair sample", StringComparison.Ordinal));
+            var report = File.ReadAllText(Out(name, "report.md"));
+            Assert.Contains("fair sample", report, StringComparison.Ordinal);
+            Assert.Contains(
+                "0 of 400 are the same as another one, or nearly so; at most 1 % may be", report, StringComparison.Ordinal);
 
             // What is released is the list of the images, with the digest of the folder.
             var released = record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role));
             Assert.Equal(name == "strict" ? "strict.rejected.images.txt" : "lenient.images.txt", released.Path);
-            Assert.Equal((record.Before.GeneratorSha256, Sha256Digest.FindAt(_renders.Images)), (released.Sha256, released.Sha256));
+            Assert.Equal(record.Before.GeneratorSha256, released.Sha256);
+            Assert.Equal(Sha256Digest.FindAt(_renders.Images), released.Sha256);
             var lines = File.ReadAllText(Out(name, released.Path)).TrimEnd('\n').Split('\n');
             Assert.Equal(400, lines.Length);
             Assert.Equal($"000000.png\0{Sha256Digest.ComputeFile(Path.Combine(_renders.Images, "000000.png"))}", lines[0]);
@@ -91,7 +97,9 @@ public sealed class ImageFolderTests : IClassFixture<ImageFolderTests.Renders>
         var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", _renders.At("artifacts"));
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("$.evaluation.samples: is 401, and the folder of generator.images holds 400 images: set it to 400", errors,
+        Assert.Contains(
+            "$.evaluation.samples: is 401, and the folder of generator.images holds 400 images: set it to 400",
+            errors,
             StringComparison.Ordinal);
         Assert.DoesNotContain("measuring", errors, StringComparison.Ordinal);
         Assert.Contains(
@@ -103,7 +111,9 @@ public sealed class ImageFolderTests : IClassFixture<ImageFolderTests.Renders>
     {
         var policy = _renders.Policy("parts", "\"maxRate\": 0.4");
         foreach (var part in (string[])["1/2", "2/2"])
-            Assert.Equal(0, Atu.Run("measure", policy, "--shard", part, "--out", _renders.At($"part-{part[0]}.safetensors")).ExitCode);
+            Assert.Equal(
+                0,
+                Atu.Run("measure", policy, "--shard", part, "--out", _renders.At($"part-{part[0]}.safetensors")).ExitCode);
 
         var whole = Atu.Run("measure", policy, "--json");
         var merged = Atu.Run(
@@ -141,7 +151,8 @@ public sealed class ImageFolderTests : IClassFixture<ImageFolderTests.Renders>
         };
 
         Assert.True(exitCode == 2, errors);
-        Assert.Contains(command == "sample" ? "is a folder, and no checkpoint" : "and has no weights", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            command == "sample" ? "is a folder, and no checkpoint" : "and has no weights", errors, StringComparison.Ordinal);
     }
 
     [Fact]

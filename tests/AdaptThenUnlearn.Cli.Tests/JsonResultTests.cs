@@ -47,6 +47,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.At("generator.safetensors"), "--out", test.House.At("grid.png"), "--npy", test.House.At("grid.npy"),
             "--count", "4"
         ],
+        ["export"] = test => [test.House.At("generator.safetensors"), "--onnx", test.House.At("exported.onnx")],
         ["distance"] = test =>
         [
             test.House.At("reference.safetensors"), test.House.At("reference.safetensors"),

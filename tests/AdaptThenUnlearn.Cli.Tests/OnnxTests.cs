@@ -44,6 +44,51 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
         Assert.Equal(Counts(weights), Counts(graphs));
     }
 
+    // The digit generator and both classifiers that come with the tool, each as `atu export` writes it.
+    [Fact]
+    public void Measure_EmbeddedModelsAsGraphs_GivesTheSameCounts()
+    {
+        string[] names = ["stylegan2", "lenet5", "auditor"];
+        var classes = "\"classes\": [" + string.Join(", ", Enumerable.Range(0, 10).Select(digit => $"\"{digit}\"")) + "]";
+        var weights = names.ToDictionary(
+            name => name,
+            name => JsonSerializer.Serialize(Path.Combine(Repository.Root, "models", "mnist", name + ".safetensors")));
+        var written = weights.ToDictionary(
+            pair => pair.Key, pair => pair.Key == "stylegan2"
+                ? $"{{ \"checkpoint\": {pair.Value} }}"
+                : $"{{ \"checkpoint\": {pair.Value}, {classes} }}");
+        var exported = weights.ToDictionary(pair => pair.Key, pair =>
+        {
+            var (exitCode, output, errors) = Atu.Run(
+                "export", JsonSerializer.Deserialize<string>(pair.Value)!, "--onnx", house.At("embedded-" + pair.Key + ".onnx"));
+            Assert.True(exitCode == 0, errors);
+            return output.Trim().Split('\n')[^1];
+        });
+
+        var counts = Counts(Measure(Write("digits", written)));
+
+        Assert.Equal(counts, Counts(Measure(Write("digits-as-graphs", exported))));
+        Assert.All(counts, count => Assert.InRange(count.Hits, 20, 120));   // about a tenth of 600
+
+        string Write(string name, Dictionary<string, string> files)
+        {
+            File.WriteAllText(house.At(name + ".json"), $$"""
+                {
+                  "schemaVersion": 1,
+                  "name": "{{name}}",
+                  "generator": {{files["stylegan2"]}},
+                  "classifiers": { "lenet5": {{files["lenet5"]}}, "auditor": {{files["auditor"]}} },
+                  "undesiredFeatures": [
+                    { "name": "by-auditor", "annotator": "lenet5", "auditor": "auditor", "class": "8", "maxRate": 0.01 },
+                    { "name": "by-lenet5", "annotator": "auditor", "auditor": "lenet5", "class": "8", "maxRate": 0.01 }
+                  ],
+                  "evaluation": { "samples": 600, "maxSamples": 600 }
+                }
+                """);
+            return house.At(name + ".json");
+        }
+    }
+
     [Theory]
     [InlineData("0.0001", 1, "graphs.rejected.onnx")]
     [InlineData("0.99", 0, "graphs.onnx")]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Runs;
@@ -183,6 +184,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
         {
             "DCGAN" or "TorchScript" => "dcgan",
             "Fully connected GANs" => "mlp-gan",
+            "NVIDIA's stylegan3" => "stylegan3",
             _ => "stylegan2"
         };
         using var networks = ForeignFiles.Gan(architecture);
@@ -199,6 +201,9 @@ public sealed partial class OwnGeneratorTests : IDisposable
             case "NVIDIA's stylegan2-ada-pytorch":
                 using (var theirs = ForeignFiles.InNvidiasForm(networks))
                     ForeignFiles.WriteNvidia(_house.At("network-snapshot-000200.pkl"), theirs);
+                break;
+            case "NVIDIA's stylegan3":
+                ForeignFiles.WriteNvidia(_house.At("network-snapshot-005000.pkl"), networks, architecture);
                 break;
             case "DCGAN":
                 WriteBoth("netG_epoch_99.pth", "netD_epoch_99.pth");
@@ -228,9 +233,12 @@ public sealed partial class OwnGeneratorTests : IDisposable
         }
     }
 
-    // A file or folder of the example lies in the house.
+    // A file or folder of the example lies in the house; a number does not.
     private string Place(string argument) =>
-        argument.Contains('.', StringComparison.Ordinal) || argument == "artifacts" ? _house.At(argument) : argument;
+        (argument.Contains('.', StringComparison.Ordinal) && !double.TryParse(argument, CultureInfo.InvariantCulture, out _))
+        || argument == "artifacts"
+            ? _house.At(argument)
+            : argument;
 
     private static IEnumerable<(string Section, string Generator, string[] Commands)> Examples()
     {

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -14,6 +15,7 @@ public sealed class SmallHouse : IDisposable
 
     public SmallHouse()
     {
+        TorchBackend.Load();   // waits for a test on another thread that is loading libtorch just now
         lock (_randomness)
             Build();
     }

@@ -57,6 +57,20 @@ public sealed class GraphFileTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    // A function of that name would make "its last layer is Tanh" a guess.
+    [Fact]
+    public void Load_FunctionUnderOnnxsOwnName_IsRefused()
+    {
+        var whole = File.ReadAllBytes(_folder.WriteGenerator([1, 4, 4]).Path);
+        var function = new WireWriter().Message(25, new WireWriter().Text(1, "Tanh").Text(4, "x").Text(5, "y")
+            .Message(7, new WireWriter().Text(1, "x").Text(2, "y").Text(4, "Identity")));
+
+        Assert.Contains(
+            "under ONNX's own names ('Tanh')",
+            GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write([.. whole, .. function.ToArray()]))),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Load_OperatorThatDrawsRandomNumbers_IsRefused()
     {
@@ -101,6 +115,16 @@ public sealed class GraphFileTests : IDisposable
 
         Assert.Contains(
             "'hidden' in another file", GraphFolder.Refused(() => GraphFolder.Generator(_folder.Write(Model(graph).ToArray()))),
+            StringComparison.Ordinal);
+    }
+
+    // Such a file is a message with a producer, and the runtime would take it for its own format, which nobody has checked.
+    [Fact]
+    public void Load_MessageThatIsTheRuntimesOwnFormatToo_IsRefused()
+    {
+        var path = _folder.Write(new GraphBuilder().ToFile("ORTM"));
+
+        Assert.Contains("ONNX Runtime's own format", GraphFolder.Refused(() => GraphFolder.Generator(path)),
             StringComparison.Ordinal);
     }
 

@@ -285,8 +285,11 @@ public sealed class GraphGeneratorTests : IDisposable
 
     private static readonly Dictionary<string, GraphInput> _stated = new()
     {
-        ["z"] = new(GraphInput.Latent), ["psi"] = new(GraphInput.Truncation), ["n"] = new(GraphInput.Noise),
-        ["c"] = new(GraphInput.Label, Class: 1), ["k"] = new(GraphInput.Constant, Value: [0.25]),
+        ["z"] = new(GraphInput.Latent),
+        ["psi"] = new(GraphInput.Truncation),
+        ["n"] = new(GraphInput.Noise),
+        ["c"] = new(GraphInput.Label, Class: 1),
+        ["k"] = new(GraphInput.Constant, Value: [0.25]),
     };
 
     private string WriteConditional()

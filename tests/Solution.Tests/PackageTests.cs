@@ -22,7 +22,7 @@ public sealed partial class PackageTests(LocalFeed feed, SmallHouse house) : ICl
         { "AdaptThenUnlearn.Publishing", 3 * Megabyte },
         { "AdaptThenUnlearn.Cake", 3 * Megabyte },
         { "AdaptThenUnlearn.MSBuild", 3 * Megabyte },
-        { "AdaptThenUnlearn.Tool", 80 * Megabyte },   // nearly all are SkiaSharp and ONNX Runtime for Linux, macOS and Windows
+        { "AdaptThenUnlearn.Tool", 70 * Megabyte },   // nearly all are SkiaSharp and ONNX Runtime for Linux, macOS and Windows
     };
 
     public static TheoryData<string> Ids => [.. Packages.Select(package => package.Data.Item1)];

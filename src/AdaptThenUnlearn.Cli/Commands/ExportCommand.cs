@@ -56,8 +56,13 @@ public sealed class ExportCommand(Terminal terminal)
         {
             var use = GraphExport.Write(target, loaded.Generator);
             return JsonSerializer.Serialize(
-                new { checkpoint = Path.GetFileName(target), format = GeneratorChoice.Onnx, inputs = use.Inputs,
-                    output = use.Output },
+                new
+                {
+                    checkpoint = Path.GetFileName(target),
+                    format = GeneratorChoice.Onnx,
+                    inputs = use.Inputs,
+                    output = use.Output
+                },
                 _asPolicies);
         }
         catch (NotSupportedException other)
@@ -75,7 +80,9 @@ public sealed class ExportCommand(Terminal terminal)
             return JsonSerializer.Serialize(
                 new
                 {
-                    checkpoint = Path.GetFileName(target), format = GeneratorChoice.Onnx, classes = loaded.Classifier.Classes,
+                    checkpoint = Path.GetFileName(target),
+                    format = GeneratorChoice.Onnx,
+                    classes = loaded.Classifier.Classes,
                     outputs = loaded.Classifier.Outputs is ClassifierOutputs.Sigmoid ? OutputKinds.Sigmoid : OutputKinds.Softmax,
                 },
                 _asPolicies);

@@ -18,7 +18,10 @@ public static class InspectCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
-        var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format, or a folder of images" };
+        var file = new Argument<FileInfo>("CHECKPOINT")
+        {
+            Description = "A checkpoint of any known format, or a folder of images",
+        };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var layers = new LayersOption();
         var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it")
@@ -58,8 +61,8 @@ public static class InspectCommand
         Line("channels", folder.AreGrey ? "grey: every image has three equal channels" : "rgb");
         Line("repeated", string.Create(
             CultureInfo.InvariantCulture,
-            $"{folder.Repeated:N0} images are the same as another one, or nearly so; {folder.Images - folder.Distinct:N0} have the " +
-            $"same pixels"));
+            $"{folder.Repeated:N0} images are the same as another one, or nearly so; " +
+            $"{folder.Images - folder.Distinct:N0} have the same pixels"));
         Line("sha-256", folder.Sha256);
 
         static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");

@@ -125,8 +125,8 @@ public sealed class MeasureCommand(Terminal terminal)
             throw new BadArgumentException("--shard needs --out, the file to write the part to");
         if (context.Generator.Generator is ImageSequence { IsRepeatable: false })
             throw new BadArgumentException(
-                "--shard is not for this command: it made other images of the same seed when it was asked again, so that parts would "
-                + "not be those of one measurement");
+                "--shard is not for this command: it made other images of the same seed when it was asked again, so that parts "
+                + "would not be those of one measurement");
 
         using var scope = NewDisposeScope();
         var batches = shard.SelectFrom(evaluator.AllBatches());
@@ -177,6 +177,10 @@ public sealed class MeasureCommand(Terminal terminal)
         foreach (var feature in measured.Features.Where(feature => measured.WhyMeaningless(feature.Feature) is null))
             foreach (var look in feature.Looks)
                 Line(feature.Feature, $"{Share(look.Hits, look.Samples)}, by {feature.Classifier}");
+        if (measured.Repeats is { } repeats)
+            Line("repeated", string.Create(
+                CultureInfo.InvariantCulture,
+                $"{repeats.Repeated:N0} of {repeats.Images:N0} images are the same as another one, or nearly so"));
         foreach (var share in measured.Shares)
             Line($"class {share.Class}", $"{Share(share.Hits, share.Samples)}{(share.Undesired ? ", undesired" : "")}");
         if (measured.Quality is not { } quality)

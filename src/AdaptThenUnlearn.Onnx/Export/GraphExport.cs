@@ -49,7 +49,8 @@ public static class GraphExport
     {
         var inputs = new Dictionary<string, GraphInput>
         {
-            [StyleGan2Graph.Latent] = new(GraphInput.Latent), [StyleGan2Graph.Truncation] = new(GraphInput.Truncation),
+            [StyleGan2Graph.Latent] = new(GraphInput.Latent),
+            [StyleGan2Graph.Truncation] = new(GraphInput.Truncation),
         };
         for (var layer = 0; layer < maps; layer++)
             inputs[StyleGan2Graph.Noise(layer)] = new GraphInput(GraphInput.Noise);

@@ -222,7 +222,7 @@ internal sealed record FoundGenerator(
     public bool IsAverage => Place.Parts.Any(NetworkNames.IsAverage);
 
     /// <summary>Whether it takes noise, and the file holds no fixed noise maps.</summary>
-    public bool LacksNoise => Architecture.MarkerTensor is not null
+    public bool LacksNoise => Architecture.TakesNoise
         && !Stored.Shapes.Keys.Any(name =>
             name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
 

@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Models.StyleGan3;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
@@ -12,7 +13,13 @@ public static class GeneratorArchitectures
     /// The architectures; the first that recognises weights builds them, so special ones come before general ones.
     /// </summary>
     public static IReadOnlyList<IGeneratorArchitecture> All { get; } =
-        [new StyleGan2Architecture(), new StyleGan2AdaArchitecture(), new DcganArchitecture(), new MlpArchitecture()];
+    [
+        new StyleGan2Architecture(),
+        new StyleGan2AdaArchitecture(),
+        new StyleGan3Architecture(),
+        new DcganArchitecture(),
+        new MlpArchitecture(),
+    ];
 
     /// <summary>The architecture that these weights belong to; null where none recognises them.</summary>
     public static IGeneratorArchitecture? Detect(StoredNetwork stored) =>

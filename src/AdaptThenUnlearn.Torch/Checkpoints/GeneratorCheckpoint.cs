@@ -111,6 +111,11 @@ public static class GeneratorCheckpoint
             path, architecture.Name, () => LoadStateDict(architecture.BuildGenerator(stored), architecture, weights, device));
         try
         {
+            Built(path, architecture.Name, () =>
+            {
+                architecture.CheckLoaded(generator);
+                return generator;
+            });
             return new LoadedGenerator(
                 generator,
                 critic is null || generatorAlone ? null : DiscriminatorFrom(critic, architecture, generator, device),

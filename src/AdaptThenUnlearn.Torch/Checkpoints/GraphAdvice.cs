@@ -16,8 +16,8 @@ internal static class GraphAdvice
         List<string> lines = [$"\"format\": \"{GeneratorChoice.Onnx}\""];
         if (model.Inputs.Count != 1)
             lines.Add(Inputs(model));
-        if ((model.Inputs.Count == 1 ? model.Inputs[0] : null) is not { Dimensions: [_, { Size: not null }, ..] })
-            lines.Add("\"latentSize\": … where the width of the latent input is dynamic");
+        if (LikelyLatent(model) is null)
+            lines.Add("\"latentSize\": … unless the latent input has a fixed width");
         var output = new List<string>();
         if (model.Outputs.Count != 1)
             output.Add($"\"name\": {Quoted(model.Outputs.Count == 0 ? "…" : model.Outputs[0].Name)}");
@@ -39,9 +39,7 @@ internal static class GraphAdvice
     /// <summary>The property that says what each input of a generator is.</summary>
     public static string Inputs(OnnxModel model)
     {
-        var latent = model.Inputs.FirstOrDefault(
-            input => input.IsFloatingPoint
-                && input.Dimensions is [_, { Size: > 1 }] or [_, { Size: > 1 }, { Size: 1 }, { Size: 1 }]);
+        var latent = LikelyLatent(model);
         var named = model.Inputs.Select(input => $"{Quoted(input.Name)}: {{ {Kind(input)} }}");
         return $"\"inputs\": {{ {string.Join(", ", named)} }}";
 
@@ -52,6 +50,10 @@ internal static class GraphAdvice
             : input.Rank is 1 or 2 ? "\"is\": \"label\", \"class\": 0"
             : "\"is\": \"constant\", \"value\": [0]";
     }
+
+    private static GraphPort? LikelyLatent(OnnxModel model) => model.Inputs.FirstOrDefault(
+        input => input.IsFloatingPoint
+            && input.Dimensions is [_, { Size: > 1 }] or [_, { Size: > 1 }, { Size: 1 }, { Size: 1 }]);
 
     private static string Quoted(string name) => JsonSerializer.Serialize(Tensors.CheckpointException.Sanitize(name));
 }

@@ -184,7 +184,7 @@ internal sealed class GraphInputs
     }
 
     private int DrawnClasses(GraphPort port) => port.Dimensions is [_,
-        { Size: > 1 and <= 65536 and var classes }] && _label is null
+    { Size: > 1 and <= 65536 and var classes }] && _label is null
         ? (int)classes
         : throw Wrong(port, "cannot have drawn classes, which is [N, classes], one 1 in each row; say the number of one, "
             + "\"class\"");

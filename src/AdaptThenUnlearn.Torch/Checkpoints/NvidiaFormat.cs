@@ -5,12 +5,13 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>
-/// StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it: a bare pickle of the networks, which contains the tensors.
+/// StyleGAN2 and StyleGAN3 as NVIDIA's stylegan2-ada-pytorch and stylegan3 save them: a bare pickle of the networks, which
+/// contains the tensors.
 /// </summary>
 /// <remarks>
 /// github.com/NVlabs/stylegan2-ada-pytorch, <c>training_loop.py</c> (the dictionary <c>G</c>, <c>D</c>, <c>G_ema</c>) and
 /// <c>torch_utils/persistence.py</c> (an object is its class's name, its source text and its attributes). The attributes are
-/// read; the source text is passed over.
+/// read; the source text is passed over. github.com/NVlabs/stylegan3 writes the same.
 /// </remarks>
 public sealed class NvidiaFormat : ICheckpointFormat
 {

@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 internal sealed class UnknownGenerator(TensorFile file)
 {
     private const int MostNamed = 4;
-    private const string StyleGan3 = "synthesis.input.freqs";
+    private const string StyleGan3 = "synthesis.input.freqs";   // also where its layers are missing
 
     /// <summary>What the checkpoint is, and what the reader can do; null where it cannot be recognised.</summary>
     public (string What, string Remedy)? Kind
@@ -20,10 +20,11 @@ internal sealed class UnknownGenerator(TensorFile file)
                     $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
                     "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
             if (file.Tensors.Select(tensor => tensor.Name)
-                .FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
+                .FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name
+                && GanSections.GeneratorsIn(file).Count == 0)
                 return (
-                    $"is a StyleGAN3 generator ('{CheckpointException.Sanitize(name)}'), which is not built in",
-                    CheckpointException.ExportAdvice);
+                    $"is a StyleGAN3 generator ('{CheckpointException.Sanitize(name)}') without the layers that it needs",
+                    $"check that the file is complete; {CheckpointException.ExportAdvice}");
 
             return null;
         }

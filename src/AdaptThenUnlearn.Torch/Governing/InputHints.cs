@@ -53,7 +53,9 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         }
     }
 
-    /// <summary>Why a folder holds too few images for the policy's sample; null where it does not, or where there is none.</summary>
+    /// <summary>
+    /// Why a folder holds too few images for the policy's sample; null where it does not, or where there is none.
+    /// </summary>
     public (string Property, string Problem)? TooFewImages
     {
         get

@@ -14,7 +14,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
 {
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
 
-    /// <summary>Path of the generator's checkpoint, of the folder of its images, or of the folder in which its command works.</summary>
+    /// <summary>
+    /// Path of the generator's checkpoint, of the folder of its images, or of the folder in which its command works.
+    /// </summary>
     public string Generator => policy.Generator switch
     {
         { Checkpoint: { } checkpoint } => Resolve(checkpoint),

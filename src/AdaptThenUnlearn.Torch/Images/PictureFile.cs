@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using AdaptThenUnlearn.Files;
 using SkiaSharp;
@@ -46,25 +47,51 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     /// <exception cref="ImageFileException">The file is damaged, or has changed since its header was read.</exception>
     public Tensor Decode(HashedFolder? hashed = null)
     {
+        using var scope = NewDisposeScope();
+        var planes = empty([3, Height, Width], uint8, device: CPU);
+        Decode(planes.bytes, hashed);
+        return planes.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Decodes the picture into memory of the caller.</summary>
+    /// <param name="planes">Receives the red, the green and the blue plane: 3 · H · W bytes.</param>
+    /// <param name="hashed">As of the other overload.</param>
+    /// <exception cref="ImageFileException">The file is damaged, or has changed since its header was read.</exception>
+    public void Decode(Span<byte> planes, HashedFolder? hashed)
+    {
         using var codec = Opened(Path, hashed);
         if (codec.Info.Width != Width || codec.Info.Height != Height)
             throw new ImageFileException(Path, "was changed while it was read; run again");
 
-        using var scope = NewDisposeScope();
-        var pixels = empty([Height, Width, 4], uint8, device: CPU);
-        var result = Into(codec, pixels);
-        return result is SKCodecResult.Success
-            ? pixels.narrow(2, 0, 3).permute(2, 0, 1).contiguous().MoveToOuterDisposeScope()
-            : throw new ImageFileException(
-                Path,
-                result is SKCodecResult.IncompleteInput
-                    ? "is a damaged image: it ends too early; fetch it again"
-                    : "is a damaged image; fetch it again");
+        var pixels = ArrayPool<byte>.Shared.Rent(4 * Width * Height);
+        try
+        {
+            var result = Into(codec, pixels);
+            if (result is not SKCodecResult.Success)
+                throw new ImageFileException(
+                    Path,
+                    result is SKCodecResult.IncompleteInput
+                        ? "is a damaged image: it ends too early; fetch it again"
+                        : "is a damaged image; fetch it again");
+
+            // From one pixel after the other to one plane after the other.
+            var size = Width * Height;
+            for (var colour = 0; colour < 3; colour++)
+            {
+                var plane = planes.Slice(colour * size, size);
+                for (var pixel = 0; pixel < plane.Length; pixel++)
+                    plane[pixel] = pixels[4 * pixel + colour];
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(pixels);
+        }
     }
 
-    private static unsafe SKCodecResult Into(SKCodec codec, Tensor pixels)
+    private static unsafe SKCodecResult Into(SKCodec codec, byte[] pixels)
     {
-        fixed (byte* first = pixels.bytes)
+        fixed (byte* first = pixels)
             return codec.GetPixels(
                 new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)first);
     }

@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// The pictures of a folder and its sub-folders, and the files that are passed over, by the same rule for every command.
 /// </summary>
 /// <remarks>
-/// PNG, JPEG, WebP and BMP files are read, recognised by the endings of their names. Hidden and system entries, links to folders that
-/// are read already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is
+/// PNG, JPEG, WebP and BMP files are read, recognised by the endings of their names. Hidden and system entries, links to folders
+/// that are read already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is
 /// refused, because a set without some of its pictures would be another set.
 /// </remarks>
 /// <param name="Folder">The folder.</param>

@@ -57,7 +57,10 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         if (generator is ImageSequence sequence)
-            return AsMeasured(sequence.Take(Random, batch.First, batch.Size).to(Device)).MoveToOuterDisposeScope();
+        {
+            var taken = sequence.Take(Random, batch.First, batch.Size).to(Device);
+            return (sequence.IsEightBit ? taken : AsMeasured(taken)).alias().MoveToOuterDisposeScope();
+        }
 
         using var source = Random.At("images", batch.Number);
         var draw = LatentDraw.Sample(generator, BatchSize, source, Device);

@@ -8,9 +8,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// Small grey copies of images, by which images that repeat others are found although they were saved again, or slightly changed.
 /// </summary>
 /// <remarks>
-/// A copy is the mean of each of 16×16 cells, in whole levels of 255; of colours, their luma (ITU-R BT.601). Two images are nearly
-/// the same where the root mean square of the differences of their copies is at most 2 levels. Means over a cell do not change by
-/// more with the loss of a JPEG file, and different images differ by more: see the numbers in docs/measurement.md.
+/// A copy is the mean of each of 16×16 cells, in whole levels of 255; of colours, their luma (ITU-R BT.601). Two images are
+/// nearly the same where the root mean square of the differences of their copies is at most 2 levels. What it finds, and what
+/// not, is in docs/measurement.md.
 /// </remarks>
 public static class SmallCopies
 {
@@ -28,11 +28,12 @@ public static class SmallCopies
     public static ReadOnlyMemory<byte> Make(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var levels = ImageQuantizer.ToLevels(images);
-        var grey = levels.shape[1] == 3
-            ? (levels * tensor(_luma, device: levels.device).view(1, 3, 1, 1)).sum(1, keepdim: true)
-            : levels;
-        var copies = nn.functional.adaptive_avg_pool2d(grey, [Side, Side]).round().clamp(0, 255);
+        // The mean of a cell and the luma of colours may be taken in any order; the cells are fewer.
+        var cells = nn.functional.adaptive_avg_pool2d(images.detach().to(float32), [Side, Side]);
+        var grey = cells.shape[1] == 3
+            ? (cells * tensor(_luma, device: cells.device).view(1, 3, 1, 1)).sum(1, keepdim: true)
+            : cells;
+        var copies = ImageQuantizer.ToLevels(grey);
         return copies.to(uint8).cpu().contiguous().bytes.ToArray();
     }
 

@@ -16,6 +16,9 @@ public interface IGeneratorArchitecture
     /// </summary>
     string? MarkerTensor => null;
 
+    /// <summary>Whether its generators take noise maps, which a checkpoint may store.</summary>
+    bool TakesNoise => false;
+
     /// <summary>Whether these weights look like a generator of this family.</summary>
     /// <param name="stored">The generator's weights.</param>
     bool Recognises(StoredNetwork stored);
@@ -34,6 +37,13 @@ public interface IGeneratorArchitecture
     /// <param name="stored">The generator's weights.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
     ImageGenerator BuildGenerator(StoredNetwork stored);
+
+    /// <summary>
+    /// Refuses a loaded generator whose fixed tensors, such as filters, contradict what its checkpoint says of them.
+    /// </summary>
+    /// <param name="generator">As built here, with its weights.</param>
+    /// <exception cref="ArgumentException">One contradicts it; the message names it.</exception>
+    void CheckLoaded(ImageGenerator generator) { }
 
     /// <summary>
     /// What building the generator assumes because weights do not say it, in a sentence; null where nothing is assumed, or where

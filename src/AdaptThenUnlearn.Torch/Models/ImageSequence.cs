@@ -19,6 +19,9 @@ public abstract class ImageSequence(string name, ImageShape shape) : ImageGenera
     /// </summary>
     public virtual bool IsRepeatable => true;
 
+    /// <summary>Whether the images have the 256 levels of picture files, so that rounding to them changes nothing.</summary>
+    public virtual bool IsEightBit => false;
+
     /// <summary>Gives some of the images of a sample; the same numbers give the same images.</summary>
     /// <param name="random">Decides which images the sample is made of, and their order.</param>
     /// <param name="first">Number of the first image, from 0.</param>

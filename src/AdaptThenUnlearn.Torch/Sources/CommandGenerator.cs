@@ -70,21 +70,24 @@ internal sealed class CommandGenerator : ImageSequence
             if (AreSame(images, other.Read(0, Asked)))
                 throw new PolicyMismatchException(
                     "$.generator.command",
-                    FormattableString.Invariant($"makes the same images of the seeds {_triedSeeds[0]} and {_triedSeeds[1]}: what ")
-                        + "'{seed}' says must decide them");
+                    FormattableString.Invariant($"makes the same images of the seeds {_triedSeeds[0]} and {_triedSeeds[1]}: ")
+                        + "what '{seed}' says must decide them");
 
             var isRepeatable = AreSame(images, again.Read(0, Asked));
             List<string> cautions =
             [
                 .. choice.Files is null
-                    ? new[] { "what it runs is not pinned: 'files' names no file, so its digest is that of the command line alone" }
+                    ? new[]
+                    {
+                        "what it runs is not pinned: 'files' names no file, so its digest is that of the command line alone",
+                    }
                     : [],
                 .. isRepeatable
                     ? []
                     : new[]
                     {
-                        "it made other images of the same seed when it was asked again: nobody can repeat this measurement, and it "
-                            + "cannot be divided into parts",
+                        "it made other images of the same seed when it was asked again: nobody can repeat this measurement, "
+                            + "and it cannot be divided into parts",
                     },
                 .. first.Doubt is { } doubt ? new[] { $"its array {doubt}" } : [],
             ];
@@ -95,8 +98,9 @@ internal sealed class CommandGenerator : ImageSequence
                 WhyNotTrainable = "is a command, and has no weights",
                 Notes =
                 [
-                    $"it is a command that makes {first.Shape} images: every bound holds for what it makes of seeds that follow from the "
-                        + $"evaluation seed; the same seed gave {(isRepeatable ? "the same" : "other")} images when asked again",
+                    $"it is a command that makes {first.Shape} images: every bound holds for what it makes of seeds that follow "
+                        + $"from the evaluation seed; the same seed gave {(isRepeatable ? "the same" : "other")} images when "
+                        + "asked again",
                 ],
                 Cautions = cautions,
             };

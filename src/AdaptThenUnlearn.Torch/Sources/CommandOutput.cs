@@ -41,7 +41,9 @@ internal sealed class CommandOutput
             var arrays = files.Where(file => Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase)).ToList();
             if (arrays.Count > 1 || (arrays.Count == 1 && files.Any(PictureKinds.IsRead)))
                 throw program.Failed($"wrote {arrays.Count} arrays and {files.Count(PictureKinds.IsRead)} pictures: {Expected}");
-            return arrays is [var array] ? FromArray(array, count, choice, program) : FromPictures(folder, count, choice, program);
+            return arrays is [var array]
+                ? FromArray(array, count, choice, program)
+                : FromPictures(folder, count, choice, program);
         }
         catch (ImageFileException unlike)
         {
@@ -58,7 +60,7 @@ internal sealed class CommandOutput
         using var scope = NewDisposeScope();
         var images = _reader is null
             ? ImageQuantizer.FromBytes(Parse(_array!).Images.narrow(0, first, count)).clone()
-            : _reader.Read(_pictures.Skip(first).Take(count), hashed: null);
+            : _reader.Read([.. _pictures.Skip(first).Take(count)], hashed: null);
         return images.MoveToOuterDisposeScope();
     }
 

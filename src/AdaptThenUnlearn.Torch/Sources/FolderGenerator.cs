@@ -20,8 +20,9 @@ internal sealed class FolderGenerator : ImageSequence
     public const string FormatName = "images";
 
     private const string FairSample =
-        "it cannot be asked for other images: those that were given are judged, in an order that follows from the evaluation seed, "
-            + "and every bound assumes that they are a fair sample of what the generator makes, neither chosen nor sorted out";
+        "it cannot be asked for other images: those that were given are judged, in an order that follows from the evaluation "
+            + "seed, and every bound assumes that they are a fair sample of what the generator makes, neither chosen nor sorted "
+            + "out";
 
     private readonly PictureReader _reader;
     private readonly IReadOnlyList<PictureFile> _files;
@@ -34,13 +35,16 @@ internal sealed class FolderGenerator : ImageSequence
     /// <inheritdoc/>
     public override long? Count => _files.Count;
 
+    /// <inheritdoc/>
+    public override bool IsEightBit => _reader.IsEightBit;
+
     /// <summary>Lists a folder and reads the header of every picture; none is decoded yet.</summary>
     /// <param name="choice">Of the policy.</param>
     /// <param name="hashed">The folder, as it was hashed.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="ImageFileException">
-    /// The folder holds no pictures, or pictures of another kind; a picture cannot be read; or sizes differ, or one is not square,
-    /// and the policy does not say what is to be done.
+    /// The folder holds no pictures, or pictures of another kind; a picture cannot be read; or sizes differ, or one is not
+    /// square, and the policy does not say what is to be done.
     /// </exception>
     public static LoadedGenerator Load(GeneratorChoice choice, HashedFolder hashed)
     {
@@ -59,12 +63,15 @@ internal sealed class FolderGenerator : ImageSequence
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ImageFileException">A picture is damaged, has changed, or has colours where the policy says grey.</exception>
+    /// <exception cref="ImageFileException">
+    /// A picture is damaged, has changed, or has colours where the policy says grey.
+    /// </exception>
     public override Tensor Take(RandomStreams random, long first, int count)
     {
         using var scope = NewDisposeScope();
         var order = _orders.GetOrAdd(random, Order);
-        var some = order.Skip((int)Math.Min(first, order.Length)).Take(count).Select(number => _files[(int)number]);
+        List<PictureFile> some =
+            [.. order.Skip((int)Math.Min(first, order.Length)).Take(count).Select(number => _files[(int)number])];
         return _reader.Read(some, _hashed).MoveToOuterDisposeScope();
     }
 

@@ -16,8 +16,8 @@ public static class GeneratorSource
         new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>
-    /// Ending of the file that stands for the generator in a run's folder: the names and digests of the images, or the command and
-    /// the digests of its files; null for a checkpoint, which is copied.
+    /// Ending of the file that stands for the generator in a run's folder: the names and digests of the images, or the command
+    /// and the digests of its files; null for a checkpoint, which is copied.
     /// </summary>
     /// <param name="choice">Of the policy.</param>
     public static string? EndingFor(GeneratorChoice choice) =>
@@ -25,8 +25,9 @@ public static class GeneratorSource
 
     /// <summary>What a command is known by: its SHA-256 is the generator's digest.</summary>
     /// <remarks>
-    /// The command line, how many images it is asked for, what they are, the names of the variables that it gets, and the path and
-    /// SHA-256 of each of its files. Neither the program itself nor anything that it loads is in it, unless the files name it.
+    /// The command line, how many images it is asked for, what they are, the names of the variables that it gets, and the path
+    /// and SHA-256 of each of its files. Neither the program itself nor anything that it loads is in it, unless
+    /// the files name it.
     /// </remarks>
     /// <param name="choice">With a command.</param>
     /// <param name="digestOf">The SHA-256 of a file, by its path in the policy; null where it cannot be read.</param>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -19,6 +20,9 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
 
     /// <summary>The images that are given.</summary>
     public ImageShape Shape => shape;
+
+    /// <summary>Whether the images have the 256 levels of the pictures; resized ones have others between them.</summary>
+    public bool IsEightBit => resize is null;
 
     /// <summary>The shape, and what is done to the pictures, in words.</summary>
     public string Description => resize is null
@@ -47,8 +51,8 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
                 ? new PictureReader(new ImageShape(channels, resize.Size), resize)
                 : throw new ImageFileException(
                     oblong.Path,
-                    $"is {Size(oblong)} pixels, and images are square: say generator.resize.fit, '{ImageResize.Crop}' to look at the "
-                        + $"centre alone or '{ImageResize.Stretch}' to change the proportions");
+                    $"is {Size(oblong)} pixels, and images are square: say generator.resize.fit, '{ImageResize.Crop}' to look at "
+                        + $"the centre alone or '{ImageResize.Stretch}' to change the proportions");
 
         if (files.FirstOrDefault(file => file.Width != first.Width || file.Height != first.Height) is { } other)
             throw new ImageFileException(
@@ -68,26 +72,54 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
     /// <param name="files">In order; none gives no images.</param>
     /// <param name="hashed">Their folder, so that no other bytes are decoded; null to decode the files as they are.</param>
     /// <returns><c>[N, C, H, H]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">A picture is damaged, has changed, or has colours where the policy says grey.</exception>
-    public Tensor Read(IEnumerable<PictureFile> files, HashedFolder? hashed)
+    /// <exception cref="ImageFileException">
+    /// A picture is damaged, has changed, or has colours where the policy says grey.
+    /// </exception>
+    public Tensor Read(IReadOnlyList<PictureFile> files, HashedFolder? hashed)
     {
         using var scope = NewDisposeScope();
-        var images = files.Select(file => Read(file, hashed)).ToList();
-        return (images.Count == 0 ? zeros(0, shape.Channels, shape.Resolution, shape.Resolution) : stack(images))
-            .MoveToOuterDisposeScope();
+        if (_resizer is not null && files.Count > 0)
+            return stack([.. files.Select(file => Resized(file, hashed))]).MoveToOuterDisposeScope();
+
+        var bytes = empty([files.Count, shape.Channels, shape.Resolution, shape.Resolution], uint8, device: CPU);
+        foreach (var (number, file) in files.Index())
+            Read(file, bytes.select(0, number).bytes, hashed);
+        return bytes.to(float32).div_(127.5).sub_(1).MoveToOuterDisposeScope();   // as ImageQuantizer.FromBytes
     }
 
     // [C, H, H]
-    private Tensor Read(PictureFile file, HashedFolder? hashed)
+    private Tensor Resized(PictureFile file, HashedFolder? hashed)
     {
         using var scope = NewDisposeScope();
-        var colours = file.Decode(hashed);
-        if (shape.Channels == 1 && !colours.eq(colours.narrow(0, 0, 1)).all().item<bool>())
-            throw new ImageFileException(
-                file.Path, $"has colours, and generator.channels is '{ImagePreprocessing.Grey}'; leave 'channels' out");
+        var image = empty([shape.Channels, file.Height, file.Width], uint8, device: CPU);
+        Read(file, image.bytes, hashed);
+        return _resizer!.Prepare(Cropped(ImageQuantizer.FromBytes(image)).unsqueeze(0)).squeeze(0).MoveToOuterDisposeScope();
+    }
 
-        var image = ImageQuantizer.FromBytes(colours.narrow(0, 0, shape.Channels));
-        return (_resizer is null ? image : _resizer.Prepare(Cropped(image).unsqueeze(0)).squeeze(0)).MoveToOuterDisposeScope();
+    // The planes of the picture: three, or the one that all three are.
+    private void Read(PictureFile file, Span<byte> planes, HashedFolder? hashed)
+    {
+        if (shape.Channels == 3)
+        {
+            file.Decode(planes, hashed);
+            return;
+        }
+
+        var size = file.Width * file.Height;
+        var colours = ArrayPool<byte>.Shared.Rent(3 * size);
+        try
+        {
+            var all = colours.AsSpan(0, 3 * size);
+            file.Decode(all, hashed);
+            if (!all[..size].SequenceEqual(all.Slice(size, size)) || !all[..size].SequenceEqual(all[(2 * size)..]))
+                throw new ImageFileException(
+                    file.Path, $"has colours, and generator.channels is '{ImagePreprocessing.Grey}'; leave 'channels' out");
+            all[..size].CopyTo(planes);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(colours);
+        }
     }
 
     // The square in the centre; of an odd rest, the smaller half lies before it.

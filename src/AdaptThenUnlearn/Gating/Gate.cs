@@ -95,15 +95,16 @@ public static partial class Gate
         before.WhyTooAlike is not null || before.Features.Any(reading => reading.NotMeasured is not null);
 
     // How many images may repeat others is the policy's to say, not the record's.
-    private static Measurement UnderLimit(UnlearningPolicy policy, Measurement measured) =>
-        policy.Generator.MaxDuplicatesInEffect is { } limit
-            ? measured with
-            {
-                Repeats = (measured.Repeats is { } counted && counted.Images >= LargestLook(measured)
-                    ? counted
-                    : RepeatedImages.NotCounted) with { MaxShare = limit },
-            }
-            : measured;
+    private static Measurement UnderLimit(UnlearningPolicy policy, Measurement measured)
+    {
+        if (policy.Generator.MaxDuplicatesInEffect is not { } limit)
+            return measured;
+
+        var counted = measured.Repeats is { } repeats && repeats.Images >= LargestLook(measured)
+            ? repeats
+            : RepeatedImages.NotCounted;
+        return measured with { Repeats = counted with { MaxShare = limit } };
+    }
 
     private static long LargestLook(Measurement measured) =>
         measured.Features.SelectMany(reading => reading.Looks).Select(look => look.Samples).DefaultIfEmpty(0).Max();

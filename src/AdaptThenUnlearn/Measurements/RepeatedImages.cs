@@ -29,6 +29,6 @@ public sealed record RepeatedImages(long Images, long Repeated, double MaxShare)
         : Repeated <= MaxShare * Images ? null
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"{Repeated} of {Images} images are the same as another one, or nearly so, and at most {MaxShare * 100:0.###} % may be "
-                + $"(generator.maxDuplicates): the bound holds for images that were drawn independently");
+            $"{Repeated} of {Images} images are the same as another one, or nearly so, and at most {MaxShare * 100:0.###} % may "
+                + $"be (generator.maxDuplicates): the bound holds for images that were drawn independently");
 }

@@ -104,7 +104,7 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         // Its paths are relative to its own folder.
         var moved = PolicyInheritance.MovePaths(whole, Path.GetDirectoryName(relative.Replace('\\', '/')) ?? "");
         var completion = new PolicyCompletion(vocabulary);
-        var complete = completion.Complete(Complemented(moved, written, "sha256", "discriminator"));
+        var complete = completion.Complete(Complemented(moved, written, "sha256", "discriminator", "maxDuplicates"));
         return (
             PolicyInheritance.Merge(written, moved),
             completion.Errors.Count == 0 ? PolicyReader.Deserialise(complete) : ownCoordinates);

@@ -27,11 +27,13 @@ internal static class PolicyDefaults
     }
 
     // A folder has as many images as it has: nothing is sampled on where the policy does not say so.
-    private static int MaxSamples(ObjectNode policy, int? samples) =>
-        policy.Find("generator")?.Value is ObjectNode generator && generator.Find("images")?.Value is ScalarNode
-            { Kind: JsonValueKind.String }
+    private static int MaxSamples(ObjectNode policy, int? samples)
+    {
+        var images = (policy.Find("generator")?.Value as ObjectNode)?.Find("images")?.Value;
+        return images is ScalarNode { Kind: JsonValueKind.String }
             ? samples ?? Evaluation.Samples
             : Math.Max(Evaluation.MaxSamples, samples ?? 0);
+    }
 
     private static UnlearningOptions Preset(ObjectNode? unlearning)
     {

@@ -272,8 +272,8 @@ public sealed record UnlearningPolicy(
 /// colours is refused where this says <c>grey</c>.
 /// </param>
 /// <param name="MaxDuplicates">
-/// The largest share of the images of <paramref name="Images"/> or <paramref name="Command"/> that may be the same as another one,
-/// or nearly so, 0 to 1. Beyond it nothing was measured.
+/// The largest share of the images of <paramref name="Images"/> or <paramref name="Command"/> that may be the same as another
+/// one, or nearly so, 0 to 1. Beyond it nothing was measured.
 /// </param>
 /// <param name="Command">
 /// A program and its arguments, instead of a checkpoint. It is run to make images: <c>{seed}</c>, <c>{count}</c> and <c>{out}</c>

@@ -142,6 +142,13 @@ internal sealed record ReportPage(
                     $"{Images(evaluation)}, confidence {evaluation.Confidence * 100:0.###} "
                         + $"%, seed {evaluation.Seed}, truncation {evaluation.Truncation}, "
                         + $"{(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
+        if (record.Before.Repeats is { } repeats)
+            Line(
+                "Repeated images",
+                Trusted(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{repeats.Repeated} of {repeats.Images} are the same as another one, or nearly so; at most "
+                        + $"{repeats.MaxShare * 100:0.###} % may be")));
         Line(
             "Machine",
             Untrusted(environment.OperatingSystem),

@@ -12,7 +12,8 @@ public static class PreviousRun
     /// <remarks>
     /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing
     /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts, or
-    /// whose outcome is another today. A person's audit, which no policy names, stays with the run that it was judged with.
+    /// whose outcome is another today, or whose images came from a command, which may load what no digest covers. A person's
+    /// audit, which no policy names, stays with the run that it was judged with.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
@@ -47,7 +48,8 @@ public static class PreviousRun
             && inputs.Select(input => (input.Role, Full(input.Path)))
                 .SequenceEqual(record.Inputs.Where(input => !InputRoles.IsAudit(input.Role))
                     .Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
-        isSameRequest &= record.Parts is null;   // another process measured
+        isSameRequest &= record.Parts is null   // another process measured
+            && record.Policy.Generator.Command is null;
         isSameRequest &= record.Training is not null
             || Gate.ViolatedFeatures(record.JudgedPolicy(), record.Before, today).Count == 0;
         return isSameRequest

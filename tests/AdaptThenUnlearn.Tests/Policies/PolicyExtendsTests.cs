@@ -61,6 +61,52 @@ public sealed class PolicyExtendsTests
             (policy.UndesiredFeatures[0].Negatives, policy.Quality!.Reference, policy.Unlearning.Positives));
     }
 
+    // How often images may repeat others is a limit, also where the base has no generator.
+    [Theory]
+    [InlineData(null, 0.01, true)]
+    [InlineData(null, 0.02, false)]
+    [InlineData(0.05, 0.05, true)]
+    [InlineData(0.05, 0.06, false)]
+    public void Read_LimitOfRepeatedImages_IsNotRaised(double? its, double own, bool isAllowed)
+    {
+        var basis = its is null
+            ? _base
+            : _base.Replace(
+                "\"owner\"",
+                FormattableString.Invariant(
+                    $"\"generator\": {{ \"images\": \"renders\", \"maxDuplicates\": {its} }}, \"owner\""),
+                StringComparison.Ordinal);
+        var child = Child("", basis).Replace(
+            "\"checkpoint\": \"g.safetensors\"",
+            FormattableString.Invariant($"\"images\": \"own\", \"maxDuplicates\": {own}"),
+            StringComparison.Ordinal);
+
+        var result = ReadFrom(child, new() { ["policies/../company.json"] = basis });
+
+        Assert.Equal(isAllowed, result.Errors.Count == 0);
+        Assert.All(result.Errors, error => Assert.Equal("$.generator.maxDuplicates", error.Path));
+    }
+
+    [Fact]
+    public void Read_InheritedFolderOrFiles_AreThoseOfTheBase()
+    {
+        Assert.Equal("../renders", Inherited("\"images\": \"renders\"").Images);
+        Assert.Equal(
+            ["../a.py", "/b.bin"],
+            Inherited(
+                "\"command\": [\"python\", \"a.py\", \"{seed}{count}{out}\"], \"files\": [\"a.py\", \"/b.bin\"]").Files!);
+
+        static GeneratorChoice Inherited(string generator)
+        {
+            var basis = _base.Replace("\"owner\"", $"\"generator\": {{ {generator} }}, \"owner\"", StringComparison.Ordinal);
+            var child = Child("", basis).Replace(
+                "\"generator\": { \"checkpoint\": \"g.safetensors\" },", "", StringComparison.Ordinal);
+            var result = ReadFrom(child, new() { ["policies/../company.json"] = basis });
+            Assert.Empty(result.Errors);
+            return result.Policy!.Generator;
+        }
+    }
+
     [Theory]
     [InlineData(""" "undesiredFeatures": [{ "name": "digit-8", "maxRate": 0.005, "minUnlearned": 0.95 }] """)]
     [InlineData(

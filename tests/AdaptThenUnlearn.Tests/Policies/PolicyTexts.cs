@@ -91,7 +91,11 @@ internal static class PolicyTexts
             text = text.Replace(from, to, StringComparison.Ordinal);
         }
 
-        return PolicyReader.Read(text, "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
+        return PolicyReader.Read(text, "policy.json", Vocabulary with
+        {
+            CheckpointFormats = ["safetensors", "torchscript",
+            "onnx"]
+        }, []);
     }
 
     /// <summary>Whether a validator accepts a policy by the exported schema.</summary>

@@ -44,6 +44,29 @@ internal sealed class CheckpointMutants(string folder, int seed)
             ("0", 6, Raw([1, 2, 3, 4, 5, 6]))),
         ["bare pickle of protocol 2"] = Pickle(
             Dictionary(("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Encoded([1, 2, 3], 3)))))))),
+        ["bare pickle of nested modules"] = Pickle(Dictionary(
+            ("G_ema", Object(
+                "Generator",
+                "",
+                ("_parameters", Dictionary()),
+                ("_modules", Dictionary(
+                    ("synthesis", Object(
+                        "SynthesisNetwork",
+                        "",
+                        ("output_scale", Real(0.25)),
+                        ("_modules", Dictionary(
+                            ("input", Object(
+                                "SynthesisInput",
+                                "",
+                                ("_buffers", Dictionary(("freqs", Carried([1, 2, 3, 4], 2, 2)))),
+                                ("size", NumPyArray([26, 26])),
+                                ("bandwidth", NumPyNumber(2)))),
+                            ("L0_26_2", Object(
+                                "SynthesisLayer",
+                                "",
+                                ("_buffers", Dictionary(("up_filter", Carried([0.5f, 0.5f], 2)), ("down_filter", None))),
+                                ("padding", List(Integer(9), Integer(8), Integer(9), Integer(8))),
+                                ("conv_clamp", None))))))))))))),
         ["bare pickle"] = Pickle(Dictionary(
             ("G_ema", Object(
                 "Generator",

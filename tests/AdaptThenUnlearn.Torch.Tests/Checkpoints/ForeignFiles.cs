@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Models.StyleGan3;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 using static TorchSharp.torch;
 
@@ -38,6 +39,11 @@ internal static class ForeignFiles
                     PlainWeights = false,
                     StoresMeanStyle = false
                 })),
+            "stylegan3" => new GanPair(
+                new StyleGan3Generator(
+                    new StyleGan3Schedule { Layers = 4, Margin = 2, ChannelBase = 64, ChannelMaximum = 6 }
+                        .For(Small.Shape, latentSize: 8, styleSize: 6)),
+                new StyleGan2Discriminator(Small.Settings with { Clamp = 256 })),
             "dcgan" => new GanPair(
                 DcganGenerator([(8, 12, 1, 0), (12, 6, 2, 1), (6, 1, 2, 1)]),
                 new DcganDiscriminator(Small.Shape, [
@@ -127,14 +133,15 @@ internal static class ForeignFiles
     }
 
     /// <summary>
-    /// A network snapshot, as stylegan2-ada-pytorch's training loop pickles it; the modules' attributes lie flat in one object.
+    /// A network snapshot, as the training loop of stylegan2-ada-pytorch or stylegan3 pickles it; the modules' attributes lie
+    /// flat in one object.
     /// </summary>
-    public static void WriteNvidia(string path, GanPair networks)
+    public static void WriteNvidia(string path, GanPair networks, string architecture = "stylegan2-ada")
     {
         byte[] Network(string className, nn.Module network, params (string, byte[])[] attributes) => Object(
             className, "# source",
             [("_parameters", Named(
-                "stylegan2-ada", network, (_, tensor) => Carried(tensor.data<float>().ToArray(), tensor.shape))), .. attributes]);
+                architecture, network, (_, tensor) => Carried(tensor.data<float>().ToArray(), tensor.shape))), .. attributes]);
         byte[] Generator() => Network(
             "Generator",
             networks.Generator,
@@ -188,7 +195,12 @@ internal static class ForeignFiles
         var storages = new List<(string Key, float[] Values)>();
         Write(
             path,
-            Pickle(Nested([.. named.Select(pair => (pair.Key, Stored(pair.Value, storages, old: false)))])),
+            Pickle(Nested(
+            [
+                .. named.Select(pair => (pair.Key, Stored(pair.Value, storages, old: false))),
+                .. networks.SelectMany(
+                    network => AttributesOf(network.Value).Select(said => (network.Key + said.Key, Text(said.Value)))),
+            ])),
             storages,
             old: false);
     }
@@ -203,8 +215,51 @@ internal static class ForeignFiles
     private static IEnumerable<KeyValuePair<string, Tensor>> Flat(string section, string architecture, nn.Module network) =>
         Located(architecture, network).Select(located => KeyValuePair.Create($"{section}/{located.Name}", located.Tensor));
 
-    private static byte[] Named(string architecture, nn.Module network, Func<string, Tensor, byte[]> pickled) =>
-        Dictionary([.. Located(architecture, network).Select(located => (located.Name, pickled(located.Name, located.Tensor)))]);
+    private static byte[] Named(string architecture, nn.Module network, Func<string, Tensor, byte[]> pickled) => Dictionary(
+    [
+        .. Located(architecture, network).Select(located => (located.Name, pickled(located.Name, located.Tensor))),
+        .. AttributesOf(network).Select(attribute => (attribute.Key, Text(attribute.Value))),
+    ]);
+
+    /// <summary>
+    /// What a network's file says of it beside its tensors, as NVIDIA's StyleGAN3 keeps it; empty for other networks.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string> AttributesOf(nn.Module network)
+    {
+        Dictionary<string, string> attributes = [];
+        if (network is not StyleGan3Generator { Settings: var settings })
+            return attributes;
+
+        Say("input", ("sampling_rate", settings.Input.SamplingRate), ("bandwidth", settings.Input.Bandwidth));
+        foreach (var (index, layer) in settings.Layers.Index())
+        {
+            var (before, behind) = layer.Padding;
+            Say(
+                FormattableString.Invariant($"L{index}_{layer.OutSize}_{layer.Outputs}"),
+                ("is_torgb", layer.IsImage), ("in_channels", layer.Inputs), ("out_channels", layer.Outputs),
+                ("in_sampling_rate", layer.InRate), ("out_sampling_rate", layer.OutRate), ("tmp_sampling_rate", layer.WorkRate),
+                ("in_cutoff", layer.In.Cutoff), ("out_cutoff", layer.Out.Cutoff),
+                ("in_half_width", layer.In.HalfWidth), ("out_half_width", layer.Out.HalfWidth),
+                ("conv_kernel", layer.Kernel), ("conv_clamp", layer.Clamp ?? (object)"None"),
+                ("up_factor", layer.UpFactor), ("up_taps", layer.UpTaps),
+                ("down_factor", layer.DownFactor), ("down_taps", layer.DownTaps), ("down_radial", layer.Radial),
+                ("padding", $"[{before}, {behind}, {before}, {behind}]"));
+        }
+
+        Say(
+            "",
+            ("num_layers", settings.Layers.Count - 1), ("num_ws", settings.StyledLayers),
+            ("img_resolution", settings.Images.Resolution), ("img_channels", settings.Images.Channels),
+            ("output_scale", settings.OutputScale));
+        return attributes;
+
+        void Say(string module, params (string Name, object Value)[] values)
+        {
+            foreach (var (name, value) in values)
+                attributes[$"synthesis.{(module.Length == 0 ? "" : module + ".")}{name}"] =
+                    Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture)!;
+        }
+    }
 
     /// <summary>The tensors of a network under the names, and in the shapes, that a file of its architecture has.</summary>
     public static IEnumerable<(string Name, Tensor Tensor)> Located(IGeneratorArchitecture family, nn.Module network)

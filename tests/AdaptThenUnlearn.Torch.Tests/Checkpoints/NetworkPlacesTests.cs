@@ -77,7 +77,8 @@ public sealed class NetworkPlacesTests : IDisposable
             var all = new TheoryData<string, int, bool>();
             foreach (var architecture in GeneratorArchitectures.All)
                 for (var layout = 0; layout < _layouts.Length; layout++)
-                    foreach (var safetensors in (bool[])[false, true])
+                    // Safetensors hold no attributes, and a StyleGAN3 is not built without.
+                    foreach (var safetensors in (bool[])(architecture.Name == "stylegan3" ? [false] : [false, true]))
                         all.Add(architecture.Name, layout, safetensors);
             return all;
         }
@@ -284,7 +285,6 @@ public sealed class NetworkPlacesTests : IDisposable
     {
         { "HDF5", [0x89, (byte)'H', (byte)'D', (byte)'F', 13, 10, 26, 10] },
         { "gunzip", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] },
-        { "ONNX", [8, 7, 0x12, 7, .. "pytorch"u8] },
         { "before 0.1.10", "sys_info\0\0\0\0\0\0\0\0"u8.ToArray() },
         { "before 0.1.10", [.. new byte[257], .. "ustar"u8, .. new byte[250]] },
         { "git lfs pull", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8.ToArray() },

@@ -40,11 +40,11 @@ internal sealed class SampleFolder : IDisposable
                     path,
                     networks.Generator.state_dict().ToDictionary(named => named.Key, named => named.Value.detach().clone()));
             case "onnx":
-                var graph = new GraphBuilder();
-                foreach (var (name, tensor) in networks.Generator.state_dict())
+                var (graph, tensors) = (new GraphBuilder(), Under("", "dcgan", networks.Generator));
+                foreach (var (name, tensor) in tensors)
                     graph.Store(name, tensor);
                 File.WriteAllBytes(path, graph.ToFile("test"));
-                return new FormatSample(path, Under("", "dcgan", networks.Generator));
+                return new FormatSample(path, tensors);
             case "pytorch":
                 ForeignFiles.WriteStateDict(path, "dcgan", networks.Generator, old: false);
                 return new FormatSample(path, Under("", "dcgan", networks.Generator));

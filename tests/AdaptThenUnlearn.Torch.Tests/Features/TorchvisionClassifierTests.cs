@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
@@ -13,6 +14,9 @@ public sealed class TorchvisionClassifierTests : IDisposable
 {
     private static readonly ImageShape _grey = new(1, 8);
     private static readonly ImagePreprocessing _steps = new("rgb", 40, Range: "0..1", Normalization: "imagenet");
+
+    private static JsonDocument Reference { get; } = JsonDocument.Parse(
+        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Features", "TorchvisionData", "torchvision.json")));
 
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-").FullName;
 
@@ -92,6 +96,123 @@ public sealed class TorchvisionClassifierTests : IDisposable
         using var loaded = Load(Write(network, ""), architecture: architecture);
 
         Assert.Equal(features, loaded.Classifier.FeatureSize);
+    }
+
+    // Weights and images follow from a formula, so that only what Python made of them is stored.
+    [Theory]
+    [InlineData("resnet18")]
+    [InlineData("mobilenet_v2")]
+    [InlineData("mobilenet_v3_small")]
+    [InlineData("mobilenet_v3_large")]
+    [InlineData("efficientnet_b0")]
+    public void Load_WeightsByFormula_SeesWhatTorchvisionSees(string architecture)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var expected = Reference.RootElement.GetProperty(architecture);
+        var shape = new ImageShape(3, expected.GetProperty("size").GetInt32());
+        using var network = Empty(architecture);
+        Fill(network, expected.GetProperty("gain").GetDouble());
+        using var loaded = ClassifierCheckpoint.Load(
+            Write(network, ""), null, ["a", "b", "c", "d", "e"], CPU, "softmax", "auto", shape, null, architecture);
+
+        var features = loaded.Classifier.Features(Images(shape));
+
+        Assert.Equal(expected.GetProperty("featureSize").GetInt32(), loaded.Classifier.FeatureSize);
+        AssertNear(expected.GetProperty("features"), features.narrow(1, 0, 16));
+        AssertNear(expected.GetProperty("logits"), loaded.Classifier.Logits(features));
+    }
+
+    [Fact]
+    public void VisionTransformer_WeightsByFormula_SeesWhatTorchvisionSees()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var expected = Reference.RootElement.GetProperty("vit_tiny");
+        using var network =
+            new VisionTransformer(resolution: 64, patch: 16, layers: 2, attentions: 4, width: 32, hidden: 64, classes: 5);
+        network.eval();
+        Fill(network, gain: 1);
+
+        AssertNear(expected.GetProperty("features"), network.Features(Images(new ImageShape(3, 64))).narrow(1, 0, 16));
+        AssertNear(expected.GetProperty("logits"), network.call(Images(new ImageShape(3, 64))));
+    }
+
+    [Fact]
+    public void VisionTransformer_BaseOfSixteen_HasTorchvisionsTensors()
+    {
+        using var network = VisionTransformer.BaseOfSixteen(resolution: 224, classes: 1000);
+
+        Assert.Equal(
+            Reference.RootElement.GetProperty("vit_b_16").GetProperty("tensors").EnumerateObject()
+                .Select(tensor => $"{tensor.Name} {string.Join(',', tensor.Value.EnumerateArray())}").Order(),
+            network.state_dict().Select(pair => $"{pair.Key} {string.Join(',', pair.Value.shape)}").Order());
+    }
+
+    [Fact]
+    public void Load_TransformerThatGetsOtherSizes_SaysWhatToWrite()
+    {
+        var path = Path.Combine(_folder, "vit.safetensors");
+        using (var embedding = zeros(1, 197, 768))
+            SafetensorsFile.Write(path, new Dictionary<string, Tensor> { ["encoder.pos_embedding"] = embedding });
+
+        Refused(
+            () => Load(path, architecture: "vit_b_16"),
+            "takes images of 224×224 pixels, and it would get 40×40", "\"resize\": 224");
+    }
+
+    private static nn.Module Empty(string architecture) => architecture switch
+    {
+        "resnet18" => torchvision.models.resnet18(5),
+        "mobilenet_v2" => torchvision.models.mobilenet_v2(5),
+        "mobilenet_v3_small" => MobileNetwork.SmallV3(5),
+        "mobilenet_v3_large" => MobileNetwork.LargeV3(5),
+        _ => MobileNetwork.EfficientB0(5),
+    };
+
+    private static void Fill(nn.Module network, double gain)
+    {
+        foreach (var (index, (name, values)) in network.state_dict().OrderBy(pair => pair.Key, StringComparer.Ordinal).Index())
+        {
+            if (name.EndsWith("num_batches_tracked", StringComparison.Ordinal))
+                continue;
+            using var scope = NewDisposeScope();
+            var noise = Noise(values.numel(), index).view(values.shape);
+            values.copy_(name.Split('.')[^1] switch
+            {
+                "running_mean" => 0.1 * noise,
+                "running_var" => 1 + 0.5 * noise * noise,
+                "class_token" or "pos_embedding" => 0.5 * noise,
+                "weight" when values.dim() == 1 => 1 + 0.1 * noise,
+                _ when values.dim() == 1 => 0.1 * noise,
+                _ => noise * (Math.Sqrt(6.0 / (values.numel() / values.shape[0])) * gain),
+            });
+        }
+    }
+
+    private static Tensor Images(ImageShape shape) => Noise(2L * 3 * shape.Resolution * shape.Resolution, 1000)
+        .view(2, 3, shape.Resolution, shape.Resolution).to(float32);
+
+    // Whole numbers, mixed; the same in every language. From -1 to 1.
+    private static Tensor Noise(long count, int index)
+    {
+        const long Mask = 0x7fffffff;
+        using var scope = NewDisposeScope();
+        var mixed = (arange(count, dtype: int64) * 2654435761 + (index * 40503L + 12345)).bitwise_and(Mask);
+        mixed = mixed.bitwise_xor(mixed.bitwise_right_shift(15));
+        mixed = (mixed * 2246822519).bitwise_and(Mask);
+        mixed = mixed.bitwise_xor(mixed.bitwise_right_shift(13));
+        return (mixed.to(float64) / (1 << 30) - 1).MoveToOuterDisposeScope();
+    }
+
+    private static void AssertNear(JsonElement expected, Tensor actual)
+    {
+        float[] values =
+            [.. expected.EnumerateArray().SelectMany(row => row.EnumerateArray().Select(each => each.GetSingle()))];
+        var tolerance = 1e-4 * values.Max(Math.Abs);
+        Assert.All(
+            values.Zip(actual.contiguous().data<float>().ToArray()),
+            pair => Assert.InRange(pair.Second, pair.First - tolerance, pair.First + tolerance));
     }
 
     private static TorchSharp.Modules.ResNet Network()

@@ -11,8 +11,6 @@ namespace AdaptThenUnlearn.Torch.Tests.Models;
 /// <summary>What every generator architecture must do, as functions over any architecture and its smallest GAN.</summary>
 internal static class ArchitectureContract
 {
-    private static readonly Dictionary<string, string> _noAttributes = [];
-
     /// <summary>Every check, by name; each is given an architecture and a GAN of it in eval mode.</summary>
     public static IReadOnlyDictionary<string, Action<IGeneratorArchitecture, GanPair>> Checks { get; } =
         new Dictionary<string, Action<IGeneratorArchitecture, GanPair>>
@@ -196,7 +194,8 @@ internal static class ArchitectureContract
     private static StoredNetwork Stored(IGeneratorArchitecture architecture, nn.Module network) => new(
         ForeignFiles.Located(
             architecture,
-            network).ToDictionary(located => located.Name, located => (IReadOnlyList<long>)located.Tensor.shape), _noAttributes);
+            network).ToDictionary(located => located.Name, located => (IReadOnlyList<long>)located.Tensor.shape),
+        ForeignFiles.AttributesOf(network));
 
     // Gives a rebuilt network the weights of the original by way of the names that they have in a file.
     private static T Loaded<T>(IGeneratorArchitecture architecture, T built, T original) where T : nn.Module

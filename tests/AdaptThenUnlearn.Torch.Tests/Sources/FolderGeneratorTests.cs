@@ -140,8 +140,8 @@ public sealed class FolderGeneratorTests : IDisposable
 
     // As a measurement asks: batch by batch.
     private static Tensor Sample(ImageSequence sequence, long seed, int count) => cat(
-        [.. Enumerable.Range(0, (count + 99) / 100)
-            .Select(batch => sequence.Take(new RandomStreams(seed, "evaluation"), 100 * batch, Math.Min(100, count - 100 * batch)))]);
+        [.. Enumerable.Range(0, (count + 99) / 100).Select(batch => sequence.Take(
+            new RandomStreams(seed, "evaluation"), 100 * batch, Math.Min(100, count - 100 * batch)))]);
 
     private static List<string> Keys(Tensor images) =>
     [

@@ -80,8 +80,10 @@ public sealed class SmallCopiesTests : IDisposable
         Pictures.Write(_folder, 30, side: 64);
         foreach (var number in Enumerable.Range(0, 7))
             Pictures.SaveAgain(
-                Path.Combine(_folder, $"{number:D4}.png"), Path.Combine(_folder, $"again-{number}.{format.ToString().ToLowerInvariant()}"),
-                format, quality);
+                Path.Combine(_folder, $"{number:D4}.png"),
+                Path.Combine(_folder, $"again-{number}.{format.ToString().ToLowerInvariant()}"),
+                format,
+                quality);
 
         var images = ImageFolder.Read(_folder, channels: 3);
 

@@ -27,6 +27,11 @@ internal sealed class OnnxModel
             .. operators.Keys.Where(used => !_knownDomains.Contains(used.Domain) && !functions.Contains(used))
                 .Select(used => $"{used.Domain}.{used.Name}").Order(StringComparer.Ordinal),
         ];
+        RedefinedOperators =
+        [
+            .. functions.Where(function => function.Domain is "" or "ai.onnx").Select(function => function.Name)
+                .Order(StringComparer.Ordinal),
+        ];
         RandomOperators =
         [
             .. operators.Keys.Where(used => used.Domain is "" or "ai.onnx" && _randomOperators.Contains(used.Name))
@@ -70,6 +75,9 @@ internal sealed class OnnxModel
     /// <summary>Operators that neither ONNX nor the file defines, with their domains.</summary>
     public IReadOnlyList<string> CustomOperators { get; }
 
+    /// <summary>Functions of the file that have the names of ONNX's own operators, or could have them.</summary>
+    public IReadOnlyList<string> RedefinedOperators { get; }
+
     /// <summary>Operators that draw random numbers.</summary>
     public IReadOnlyList<string> RandomOperators { get; }
 
@@ -111,6 +119,11 @@ internal sealed class OnnxModel
                 $"uses operators that ONNX does not define ({Listed(CustomOperators)}), and no library of custom operators is "
                     + "loaded",
                 "export it with standard operators alone");
+        if (RedefinedOperators.Count > 0)
+            yield return (
+                $"defines operators under ONNX's own names ({Listed(RedefinedOperators)}), so that its nodes are not what they "
+                    + "seem",
+                "give the functions a domain of their own");
         if (RandomOperators.Count > 0)
             yield return (
                 $"draws random numbers itself ({Listed(RandomOperators)}), whose seed cannot be set, so that nothing could be "

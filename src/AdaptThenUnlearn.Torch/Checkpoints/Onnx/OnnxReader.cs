@@ -39,9 +39,13 @@ internal sealed class OnnxReader(CheckpointFile file, byte[] content)
     /// <exception cref="CheckpointException">It is not a whole ONNX file.</exception>
     public OnnxModel Read()
     {
+        // A file may be a message and the runtime's own format at once; the runtime would take it for the latter.
+        var model = new WireReader(file.Path, content, 0, content.Length);
+        if (content.AsSpan(Math.Min(4, content.Length)).StartsWith("ORTM"u8))
+            throw model.Bad("is in ONNX Runtime's own format");
+
         long irVersion = 0;
         var (producer, version, hasGraph) = ("", "", false);
-        var model = new WireReader(file.Path, content, 0, content.Length);
         while (model.MoveNext())
             switch (model.Field)
             {

@@ -18,24 +18,27 @@ internal sealed class MappingNetwork : Module<Tensor, Tensor>
     private readonly int _classes;
 
     /// <param name="latentSize">Length of z; 0 where there is only a class.</param>
-    /// <param name="settings">Of the network.</param>
+    /// <param name="styleSize">Length of w.</param>
+    /// <param name="layers">At least 1.</param>
+    /// <param name="classes">0 where there are none.</param>
     /// <param name="storesMean">Whether the mean of w is stored.</param>
-    public MappingNetwork(int latentSize, StyleGan2Settings settings, bool storesMean = false) : base(nameof(MappingNetwork))
+    public MappingNetwork(int latentSize, int styleSize, int layers, int classes, bool storesMean = false)
+        : base(nameof(MappingNetwork))
     {
-        (_latentSize, _classes) = (latentSize, settings.Classes);
+        (_latentSize, _classes) = (latentSize, classes);
         if (_classes > 0)
-            embed = new EqualizedLinear(_classes, settings.StyleSize);
+            embed = new EqualizedLinear(_classes, styleSize);
 
-        var inputs = latentSize + (_classes > 0 ? settings.StyleSize : 0);
-        for (var number = 1; number <= settings.MappingLayers; number++, inputs = settings.StyleSize)
+        var inputs = latentSize + (_classes > 0 ? styleSize : 0);
+        for (var number = 1; number <= layers; number++, inputs = styleSize)
         {
-            var layer = new EqualizedLinear(inputs, settings.StyleSize, learningRateMultiplier: 0.01, activate: true);
+            var layer = new EqualizedLinear(inputs, styleSize, learningRateMultiplier: 0.01, activate: true);
             _layers.Add(layer);
             register_module($"{number}", layer);
         }
 
         if (storesMean)
-            register_buffer("mean", zeros(settings.StyleSize));
+            register_buffer("mean", zeros(styleSize));
         RegisterComponents();
     }
 

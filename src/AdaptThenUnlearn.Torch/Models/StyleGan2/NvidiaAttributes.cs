@@ -83,7 +83,12 @@ internal static partial class NvidiaAttributes
         ? Linear(stored, mapped, "linear", multiplier: 1)
         : Linear(stored, mapped, "lrelu", multiplier: 0.01);
 
-    private static string? Linear(StoredNetwork stored, Match layer, string activation, double multiplier) =>
+    /// <summary>What an attribute of a linear layer must be; null where it has no effect.</summary>
+    /// <param name="stored">The network.</param>
+    /// <param name="layer">A match of the attribute's name, with the groups <c>path</c> and <c>option</c>.</param>
+    /// <param name="activation">The layer's activation.</param>
+    /// <param name="multiplier">The layer's factor on the learning rate.</param>
+    internal static string? Linear(StoredNetwork stored, Match layer, string activation, double multiplier) =>
         layer.Groups["option"].Value switch
         {
             "activation" => activation,
@@ -98,7 +103,9 @@ internal static partial class NvidiaAttributes
             ? Text(multiplier / Math.Sqrt(shape.Skip(1).Aggregate(1.0, (product, size) => product * size)))
             : null;
 
-    private static void Expect(string name, string value, string? known)
+    /// <summary>Refuses a value that is not the known one; null knows none.</summary>
+    /// <exception cref="ArgumentException">It is another value.</exception>
+    internal static void Expect(string name, string value, string? known)
     {
         if (known is null || value == known)
             return;

@@ -7,9 +7,11 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// Rebuilds a StyleGAN2 that NVIDIA's code stored: the same function as rosinality's, under other names and shapes.
 /// </summary>
 /// <remarks>
-/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>. What shapes cannot say (clamping, the discriminator's
-/// groups) is read from the attributes; where a checkpoint has none, a state dict for instance, nothing is clamped and groups are
-/// of four. The networks compute in single precision, also where NVIDIA's own would take half on a GPU.
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>, and github.com/NVlabs/stylegan3,
+/// <c>training/networks_stylegan2.py</c>, which keeps the same tensors under the same names. What shapes cannot say
+/// (clamping, the discriminator's groups) is read from the attributes; where a checkpoint has none, a state dict for instance,
+/// nothing is clamped and groups are of four. The networks compute in single precision, also where NVIDIA's own would take half
+/// on a GPU.
 /// </remarks>
 public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 {
@@ -19,13 +21,14 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public string Name => "stylegan2-ada";
 
     /// <inheritdoc/>
-    public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } =
-    [
-        new(
-            ".resample_filter",
-            "every layer and block keeps one there; only those that change the resolution compute with it, "
-                + "and theirs are loaded"),
-    ];
+    public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } = [UnusedFilter];
+
+    internal static IgnoredTensor UnusedFilter { get; } = new(
+        ".resample_filter",
+        "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded");
+
+    /// <inheritdoc/>
+    public bool TakesNoise => true;
 
     /// <inheritdoc/>
     public string MarkerTensor => "synthesis.b4.const";

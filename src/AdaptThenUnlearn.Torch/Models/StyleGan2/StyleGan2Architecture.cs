@@ -27,6 +27,9 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     public string MarkerTensor => "to_rgb1.conv.weight";
 
     /// <inheritdoc/>
+    public bool TakesNoise => true;
+
+    /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) =>
         stored.Has("style.1.weight") && stored.Has("conv1.conv.weight") && stored.Has("to_rgb1.conv.weight");
 

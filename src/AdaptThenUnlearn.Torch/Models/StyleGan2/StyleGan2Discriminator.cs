@@ -42,7 +42,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         final_linear = Sequential(
             ("0", new EqualizedLinear(channels * 4 * 4, channels, activate: true)),
             ("1", new EqualizedLinear(channels, settings.Classes > 0 ? settings.StyleSize : 1)));
-        mapping = settings.Classes > 0 ? new MappingNetwork(latentSize: 0, settings) : null;
+        mapping = settings.Classes > 0
+            ? new MappingNetwork(latentSize: 0, settings.StyleSize, settings.MappingLayers, settings.Classes)
+            : null;
         RegisterComponents();
     }
 

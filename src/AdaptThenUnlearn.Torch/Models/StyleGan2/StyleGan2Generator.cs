@@ -32,7 +32,8 @@ public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
     {
         Settings = settings;
         var channels = settings.ChannelsAt(4);
-        style = new MappingNetwork(settings.LatentSize, settings, settings.StoresMeanStyle);
+        style = new MappingNetwork(
+            settings.LatentSize, settings.StyleSize, settings.MappingLayers, settings.Classes, settings.StoresMeanStyle);
         input = new LearnedConstant(channels);
         conv1 = new StyledConvolution(channels, channels, settings);
         to_rgb1 = new ToImage(channels, settings, enlargeSkip: false);
