@@ -18,7 +18,11 @@ var vocabulary = new PolicyVocabulary(
     Repulsions: ["il2", "nl2", "el2"],
     CheckpointFormats: ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia", "onnx"],
     ReportFormats: [.. ReportFormats.All.Select(format => format.Name)],
-    ClassifierArchitectures: ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"],
+    ClassifierArchitectures:
+    [
+        "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
+        "efficientnet_b0", "vit_b_16",
+    ],
     Attacks:
     [
         "same-latents", "latent-search", "truncation", "mixing", "interpolation", "inversion", "relearning",

@@ -23,6 +23,20 @@ public sealed class CommandSourceTests(SmallHouse house) : IClassFixture<SmallHo
         var verified = Atu.Run("verify", Out("command", "run.json"));
         Assert.True(verified.ExitCode == 0, verified.Output + verified.Errors);
 
+        // Nobody is shown what may be other images than those that were judged.
+        var audit = Atu.Run("label", "--audit", house.At("out/command"), "--by", "Ada", "--train-only");
+        Assert.True(audit.ExitCode != 0, audit.Output);
+        Assert.Contains("nothing proves that the command still makes the images", audit.Errors, StringComparison.Ordinal);
+
+        // The record must name each of the command's files, as it was.
+        var text = File.ReadAllText(Out("command", "run.json"));
+        var script = record.Inputs.Single(input => input.Path.EndsWith("generate.sh", StringComparison.Ordinal)).Sha256;
+        File.WriteAllText(house.At("edited.json"), text.Replace(script, new string('a', 64), StringComparison.Ordinal));
+        Assert.Contains(
+            "is not the policy's command with the recorded files",
+            Atu.Run("verify", house.At("edited.json"), "--readings") is var edited ? edited.Output + edited.Errors : "",
+            StringComparison.Ordinal);
+
         // The files that the policy names are part of the generator.
         File.AppendAllText(house.At("generate.sh"), "\n# another\n");
         Assert.Equal(1, Atu.Run("verify", Out("command", "run.json")).ExitCode);

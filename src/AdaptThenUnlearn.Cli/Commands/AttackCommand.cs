@@ -132,9 +132,9 @@ public sealed class AttackCommand(Terminal terminal)
         var device = Machine.Prepare(parsed, terminal);
         return file.RunWithLocatedErrors(inputs, () =>
         {
+            GeneratorRequirements.RequireLatents(policy.Generator, "attacks");
             inputs.Open(cancel);
             using var original = inputs.LoadGenerator(device, cancel);
-            GeneratorRequirements.RequireLatents(original, "attacks");
             GeneratorRequirements.RequireStatedLayers(original);
             subject.RequireOriginal(original);
             using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);

@@ -38,8 +38,8 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
         var feature = FindFeature(policy, request.Feature);
         if (run.Verification.ProblemsWithout(InputRoles.Audit(feature.Name)).FirstOrDefault() is { } problem)
             throw new LabelException($"{path}: {problem}; nothing was shown: put the files back, or run `atu govern` again");
-        if (AuditedRecord.FindObstacle(record) is { } tooOld)
-            throw new LabelException($"{path}: {tooOld}; nothing was shown: run `atu govern` again");
+        if (AuditedRecord.FindObstacle(record) is { } obstacle)
+            throw new LabelException($"{path}: {obstacle}; nothing was shown");
         var judged = record.After ?? record.Before;
         var reading = judged.Features.Single(each => each.Feature == feature.Name);
         if (judged.WhyMeaningless(feature.Name) is { } meaningless)

@@ -172,6 +172,7 @@ public sealed class ComparisonArguments(Terminal terminal)
         foreach (var same in requests.GroupBy(request => request.Key.Class).Select(same => same.ToList()))
             scope.File.RunWithLocatedErrors(same[0].Inputs, () =>
             {
+                GeneratorRequirements.RequireLatents(same[0].Policy.Generator, "methods");
                 using var generator = same[0].Inputs.LoadGenerator(CPU);
                 using var classifiers = same[0].Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
                 foreach (var request in same)

@@ -185,6 +185,8 @@ public sealed class LockCommand(Terminal terminal)
             .Select(named => $"$.classifiers.{named.Key}").ToList();
         if (policy.Policy.Quality is { ExtractorWeights: not null, ExtractorSha256: null })
             paths.Add("$.quality.extractorWeights");
+        paths.AddRange((policy.Policy.Generator.ShippedAs ?? []).Index().Where(form => form.Item.Sha256 is null)
+            .Select(form => FormattableString.Invariant($"$.generator.shippedAs[{form.Index}]")));
         return paths.Select(path => policy.CreateWarning(
             path, PolicyCodes.UnpinnedInLock,
             "is not pinned by SHA-256, so the lock does not fix what the file holds: pin it before you lock the policy"));

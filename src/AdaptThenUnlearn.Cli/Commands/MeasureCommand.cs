@@ -111,7 +111,8 @@ public sealed class MeasureCommand(Terminal terminal)
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
 
             var fingerprint = MeasurementShard.FingerprintOf(
-                Machine.ToolVersion, file.EffectiveSha256, policy, opened.Select(input => (input.Role, input.Sha256)));
+                Machine.ToolVersion, file.EffectiveSha256, policy,
+                opened.Where(input => !InputRoles.IsShippedForm(input.Role)).Select(input => (input.Role, input.Sha256)));
             return work(
                 new MeasureContext(file, measured, generator, device, fingerprint),
                 new GeneratorEvaluator(measured, classifiers, reference, images));

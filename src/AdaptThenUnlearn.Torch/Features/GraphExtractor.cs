@@ -22,7 +22,7 @@ internal sealed class GraphExtractor : IFeatureExtractor, IProbedProgram, IDispo
         _input = new GraphImageInput(program, makesLevels: true);
         _output = program.Output(null, "export it with its features as the only output").Name;
         using var scope = NewDisposeScope();
-        var size = resolution ?? program.Model.Inputs[0].Dimensions?[^1].Size ?? UsualResolution;
+        var size = resolution ?? (program.Model.Inputs[0].Dimensions is [.., var side] ? side.Size : null) ?? UsualResolution;
         FeatureSize = (int)Run(zeros([1, 3, size, size], device: device)).shape[1];
     }
 

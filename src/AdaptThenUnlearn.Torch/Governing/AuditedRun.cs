@@ -49,8 +49,8 @@ public sealed class AuditedRun(InputFiles inputs, string folder, PolicyVocabular
         var today = DateOnly.FromDateTime(now.UtcDateTime);
         if (source.EffectiveSha256 != earlier.PolicySource.EffectiveSha256 || source.Sha256 != earlier.PolicySource.Sha256)
             throw NotJudged("the policy has changed since the run");
-        if (AuditedRecord.FindObstacle(earlier) is { } tooOld)
-            throw NotJudged(tooOld);
+        if (AuditedRecord.FindObstacle(earlier) is { } obstacle)
+            throw NotJudged(obstacle);
         if (lockSha256 != earlier.Lock?.PolicySha256)
             throw NotJudged(earlier.Lock is null
                 ? "the policy is locked, and the run was not measured under the lock"

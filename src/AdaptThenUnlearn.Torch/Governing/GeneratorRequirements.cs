@@ -98,14 +98,16 @@ public static class GeneratorRequirements
     }
 
     /// <summary>Refuses what needs a generator's latents, where there are none.</summary>
-    /// <param name="original">The generator.</param>
+    /// <param name="choice">The generator, which is not loaded for this: a command would be run.</param>
     /// <param name="what">What needs them, as a plural.</param>
     /// <exception cref="PolicyMismatchException">There are none.</exception>
-    public static void RequireLatents(LoadedGenerator original, string what)
+    public static void RequireLatents(GeneratorChoice choice, string what)
     {
-        if (original.Generator is ImageSequence)
+        if (choice.IsSample)
             throw new PolicyMismatchException(
-                "$.generator", $"{original.WhyNotTrainable}, and no latents: {what} need them; it can be measured and judged");
+                "$.generator",
+                $"is a {(choice.Images is null ? "command" : "folder of images")}, and has no weights and no latents: {what} "
+                    + "need them; it can be measured and judged (atu measure, atu govern)");
     }
 
     /// <summary>

@@ -193,7 +193,7 @@ public sealed class InputFiles
     {
         var digests = EnumerateFiles().ToDictionary(file => file.Role, file => Sha256Digest.FindAt(file.Path, cancel));
         if (_policy.Generator.Command is not null)
-            digests[InputRoles.Generator] = Sha256Digest.Compute(GeneratorSource.DescribeCommand(
+            digests[InputRoles.Generator] = Sha256Digest.Compute(CommandDescription.Write(
                 _policy.Generator, file => Sha256Digest.FindAt(Resolve(file), cancel)).Span);
         return digests;
     }
@@ -212,7 +212,7 @@ public sealed class InputFiles
 
     // A file that is missing has no digest: loading the command says which it is.
     private ReadOnlyMemory<byte> DescribeCommand() =>
-        GeneratorSource.DescribeCommand(_policy.Generator, file => Opened.Digest(Resolve(file), CancellationToken.None));
+        CommandDescription.Write(_policy.Generator, file => Opened.Digest(Resolve(file), CancellationToken.None));
 
     /// <summary>Loads the generator with its discriminator, and notes what had to be assumed about them.</summary>
     /// <param name="device">Where the networks go.</param>
@@ -253,6 +253,13 @@ public sealed class InputFiles
             throw new PolicyMismatchException(
                 "$.generator.sha256", $"pins {pin}, and the digest of what the policy names is {sha256}");
 
+        // A lock derives the seed from the generator's digest, so that digest must follow from the images.
+        if (LockFile is not null && choice is { Command: not null, Files: null })
+            throw new PolicyMismatchException(
+                "$.generator.files",
+                "is missing, and the policy is locked: the seed would be known before what is run, which can then be fitted to "
+                    + "it; name every file that decides the images");
+
         // Load it, and note what a reader must know.
         var loaded = choice.Images is not null
             ? GeneratorSource.LoadFolder(choice, Opened.Folder(Generator, cancel))
@@ -260,6 +267,7 @@ public sealed class InputFiles
         try
         {
             GeneratorRequirements.RequireImages(_policy.Evaluation, loaded.Generator);
+            NoteUnseen(loaded.Generator);
             NoteAssumptions(loaded);
             return loaded;
         }
@@ -268,6 +276,22 @@ public sealed class InputFiles
             loaded.Dispose();
             throw;
         }
+    }
+
+    // Whoever writes the policy chooses the seed, and under a lock a file beside the images gives another one.
+    private void NoteUnseen(ImageGenerator generator)
+    {
+        if (generator is not ImageSequence { Count: { } count } || count <= _policy.Evaluation.MaxSamples)
+            return;
+
+        var numbers = FormattableString.Invariant($"it holds {count} images, of which at most {_policy.Evaluation.MaxSamples} ");
+        if (LockFile is not null)
+            throw new PolicyMismatchException(
+                "$.evaluation.maxSamples",
+                $"is too small for a lock: {numbers}are looked at, and a file beside them chooses which; set it to the number of "
+                    + "images");
+        AddRemark(
+            InputRoles.Generator, $"{numbers}are looked at: 'evaluation.seed' chooses which", isWarning: true);
     }
 
     /// <summary>Loads a file that ships in place of the generator, and notes what must be known of it.</summary>

@@ -64,7 +64,8 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
             {
                 return policy.Generator.Images is null
                     ? null
-                    : GeneratorRequirements.WhyTooFew(policy.Evaluation, PictureFolder.List(inputs.Generator).Files.Count);
+                    : GeneratorRequirements.WhyTooFew(
+                        policy.Evaluation, PictureFolder.List(inputs.Generator, bitmaps: true).Files.Count);
             }
             catch (ImageFileException)
             {

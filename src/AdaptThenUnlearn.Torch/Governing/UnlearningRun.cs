@@ -205,7 +205,8 @@ public sealed class UnlearningRun(
         ];
         var fingerprint = MeasurementShard.FingerprintOf(
             request.Tool, request.Source.EffectiveSha256, _policy,
-            _inputs.Where(input => input.Role != InputRoles.Baseline).Select(input => (input.Role, input.Sha256)));
+            _inputs.Where(input => input.Role != InputRoles.Baseline && !InputRoles.IsShippedForm(input.Role))
+                .Select(input => (input.Role, input.Sha256)));
         return MeasurementShard.Merge(shards, fingerprint, original.Sha256, evaluator);
     }
 

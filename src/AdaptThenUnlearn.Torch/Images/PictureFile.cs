@@ -56,10 +56,18 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     /// <summary>Decodes the picture into memory of the caller.</summary>
     /// <param name="planes">Receives the red, the green and the blue plane: 3 · H · W bytes.</param>
     /// <param name="hashed">As of the other overload.</param>
-    /// <exception cref="ImageFileException">The file is damaged, or has changed since its header was read.</exception>
-    public void Decode(Span<byte> planes, HashedFolder? hashed)
+    /// <param name="asSeen">
+    /// Whether to refuse a picture that viewers show otherwise than its pixels are stored: turned, or with transparency.
+    /// </param>
+    /// <exception cref="ImageFileException">
+    /// The file is damaged, has changed since its header was read, or is shown otherwise than it is stored.
+    /// </exception>
+    public void Decode(Span<byte> planes, HashedFolder? hashed, bool asSeen = false)
     {
         using var codec = Opened(Path, hashed);
+        if (asSeen && codec.EncodedOrigin is not SKEncodedOrigin.TopLeft)
+            throw new ImageFileException(
+                Path, "is stored turned, and viewers turn it back (Exif orientation): store it as it is meant");
         if (codec.Info.Width != Width || codec.Info.Height != Height)
             throw new ImageFileException(Path, "was changed while it was read; run again");
 
@@ -76,6 +84,9 @@ internal sealed record PictureFile(string Path, int Width, int Height)
 
             // From one pixel after the other to one plane after the other.
             var size = Width * Height;
+            if (asSeen && IsTransparent(pixels.AsSpan(0, 4 * size)))
+                throw new ImageFileException(
+                    Path, "is transparent in places, and what is seen there depends on the page: put it on a background");
             for (var colour = 0; colour < 3; colour++)
             {
                 var plane = planes.Slice(colour * size, size);
@@ -89,6 +100,14 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         }
     }
 
+    private static bool IsTransparent(ReadOnlySpan<byte> pixels)
+    {
+        for (var alpha = 3; alpha < pixels.Length; alpha += 4)
+            if (pixels[alpha] != byte.MaxValue)
+                return true;
+        return false;
+    }
+
     private static unsafe SKCodecResult Into(SKCodec codec, byte[] pixels)
     {
         fixed (byte* first = pixels)
@@ -98,9 +117,11 @@ internal sealed record PictureFile(string Path, int Width, int Height)
 
     private static SKCodec Opened(string path, HashedFolder? hashed = null)
     {
-        if (!PictureKinds.IsRead(path))
+        if (!PictureKinds.IsRead(path, bitmaps: true))
             throw new ImageFileException(
-                path, $"its name does not end in {PictureKinds.Endings}; {PictureKinds.Read} files are read");
+                path,
+                $"its name does not end in {PictureKinds.Endings(bitmaps: false)}; {PictureKinds.Read(bitmaps: false)} files are "
+                    + "read");
         if (WhyUnreadable(path) is { } why)
             throw new ImageFileException(path, why);
 
@@ -108,7 +129,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
             ?? throw new ImageFileException(path, "is not an image that can be decoded" + Instead(path));
         var whyRefused = _kinds.Contains(codec.EncodedFormat)
             ? WhyRefused(codec)
-            : $"is not an image of a kind that is read: {PictureKinds.Read} are";
+            : $"is not an image of a kind that is read: {PictureKinds.Read(bitmaps: false)} are";
         if (whyRefused is not { } refused)
             return codec;
 
@@ -171,7 +192,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         var text = Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, LongestPointer, throwOnEndOfStream: false)).Trim();
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal))
             return ": it is a pointer of Git LFS; fetch the images with `git lfs pull`";
-        return PictureKinds.IsRead(text) && !text.Contains('\n', StringComparison.Ordinal)
+        return PictureKinds.IsRead(text, bitmaps: true) && !text.Contains('\n', StringComparison.Ordinal)
             ? $": it holds only the text '{text}', as a link does that was copied or checked out as a file; copy the images "
                 + "instead of the links"
             : "";

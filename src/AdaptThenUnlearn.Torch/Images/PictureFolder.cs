@@ -6,9 +6,9 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// The pictures of a folder and its sub-folders, and the files that are passed over, by the same rule for every command.
 /// </summary>
 /// <remarks>
-/// PNG, JPEG, WebP and BMP files are read, recognised by the endings of their names. Hidden and system entries, links to folders
-/// that are read already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is
-/// refused, because a set without some of its pictures would be another set.
+/// PNG, JPEG and WebP files are read, recognised by the endings of their names, and BMP where a generator's images are judged.
+/// Hidden and system entries, links to folders that are read already, and files that are not pictures are passed over and
+/// counted. A folder with pictures of another kind is refused, because a set without some of its pictures would be another set.
 /// </remarks>
 /// <param name="Folder">The folder.</param>
 /// <param name="Files">Full paths of the pictures, in ordinal order; at least one.</param>
@@ -24,19 +24,21 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     /// <summary>
     /// Lists a folder. Files without a picture's ending are opened to see whether they are pictures. No picture is decoded.
     /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="bitmaps">Whether BMP files are read too.</param>
     /// <exception cref="ImageFileException">
     /// The folder cannot be read, holds no pictures, or holds some of a kind or name that is not read.
     /// </exception>
-    public static PictureFolder List(string folder)
+    public static PictureFolder List(string folder, bool bitmaps = false)
     {
         var listing = Listed(folder);
-        string[] pictures = [.. listing.Files.Where(PictureKinds.IsRead)];
+        string[] pictures = [.. listing.Files.Where(file => PictureKinds.IsRead(file, bitmaps))];
         Refuse(
             folder,
-            listing.Files.Where(PictureKinds.IsNotRead),
-            $"pictures of kinds that are not read ({PictureKinds.Read} are); {Mend}");
+            listing.Files.Where(file => PictureKinds.IsNotRead(file, bitmaps)),
+            $"pictures of kinds that are not read ({PictureKinds.Read(bitmaps)} are); {Mend}");
 
-        string[] others = [.. listing.Files.Where(file => !PictureKinds.IsRead(file))];
+        string[] others = [.. listing.Files.Where(file => !PictureKinds.IsRead(file, bitmaps))];
         Refuse(
             folder,
             others.Where(PictureKinds.HoldsPicture),
@@ -44,7 +46,8 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
                 + "from the folder");
         if (pictures.Length == 0)
             throw new ImageFileException(
-                folder, $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings}");
+                folder,
+                $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings(bitmaps)}");
 
         return new PictureFolder(folder, pictures, [.. Passed()]);
 

@@ -5,16 +5,15 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <summary>Recognises pictures by the endings of their names, or by their first bytes.</summary>
 internal static class PictureKinds
 {
-    /// <summary>Names of the kinds that are read, for messages.</summary>
-    public const string Read = "PNG, JPEG, WebP and BMP";
+    private const string Bitmap = ".bmp";
 
     private const int LongestMagic = 16;
 
-    private static readonly string[] _read = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp"];
+    private static readonly string[] _read = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"];
 
     private static readonly HashSet<string> _notRead = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".apng", ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif",
+        ".apng", ".arw", ".avif", Bitmap, ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif",
         ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".jxr", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm",
         ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".wbmp", ".wmf", ".xbm", ".xpm",
     };
@@ -28,17 +27,31 @@ internal static class PictureKinds
         (0, [0xff, 0x4f, 0xff, 0x51]), (0, [.. "8BPS"u8]), (0, [.. "qoif"u8]), (0, [0x76, 0x2f, 0x31, 0x01]),
     ];
 
+    /// <summary>Names of the kinds that are read, for messages.</summary>
+    /// <param name="bitmaps">Whether BMP is read: where a generator's images are judged, and nowhere else.</param>
+    public static string Read(bool bitmaps) => bitmaps ? "PNG, JPEG, WebP and BMP" : "PNG, JPEG and WebP";
+
     /// <summary>The endings of the kinds that are read, for messages.</summary>
-    public static string Endings => string.Join(", ", _read);
+    /// <param name="bitmaps">As of <see cref="Read"/>.</param>
+    public static string Endings(bool bitmaps) => string.Join(", ", bitmaps ? [.. _read, Bitmap] : _read);
 
     /// <summary>Whether a file's name says that it is of a kind that is read.</summary>
-    public static bool IsRead(string file) => _read.Contains(Path.GetExtension(file).ToLowerInvariant());
+    /// <param name="file">Its path.</param>
+    /// <param name="bitmaps">As of <see cref="Read"/>.</param>
+    public static bool IsRead(string file, bool bitmaps)
+    {
+        var ending = Path.GetExtension(file).ToLowerInvariant();
+        return _read.Contains(ending) || (bitmaps && ending == Bitmap);
+    }
 
     /// <summary>Whether a file's name says that it is a picture of another kind.</summary>
-    public static bool IsNotRead(string file) => _notRead.Contains(Path.GetExtension(file));
+    /// <param name="file">Its path.</param>
+    /// <param name="bitmaps">As of <see cref="Read"/>.</param>
+    public static bool IsNotRead(string file, bool bitmaps) =>
+        _notRead.Contains(Path.GetExtension(file)) && !IsRead(file, bitmaps);
 
     /// <summary>Whether a file's name says that it is a picture of any kind.</summary>
-    public static bool IsPicture(string file) => IsRead(file) || IsNotRead(file);
+    public static bool IsPicture(string file) => IsRead(file, bitmaps: true) || IsNotRead(file, bitmaps: true);
 
     /// <summary>Whether a file's first bytes say that it is a picture; false where it cannot be read.</summary>
     public static bool HoldsPicture(string file)

@@ -39,8 +39,8 @@ internal sealed class CommandOutput
                 throw program.Failed($"wrote no file: {Expected}");
 
             var arrays = files.Where(file => Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase)).ToList();
-            if (arrays.Count > 1 || (arrays.Count == 1 && files.Any(PictureKinds.IsRead)))
-                throw program.Failed($"wrote {arrays.Count} arrays and {files.Count(PictureKinds.IsRead)} pictures: {Expected}");
+            if (arrays.Count > 1 || (arrays.Count == 1 && files.Any(IsPicture)))
+                throw program.Failed($"wrote {arrays.Count} arrays and {files.Count(IsPicture)} pictures: {Expected}");
             return arrays is [var array]
                 ? FromArray(array, count, choice, program)
                 : FromPictures(folder, count, choice, program);
@@ -64,9 +64,11 @@ internal sealed class CommandOutput
         return images.MoveToOuterDisposeScope();
     }
 
+    private static bool IsPicture(string file) => PictureKinds.IsRead(file, bitmaps: true);
+
     private static CommandOutput FromPictures(string folder, int count, GeneratorChoice choice, CommandProgram program)
     {
-        var files = PictureFolder.List(folder).Files.Select(PictureFile.Open).ToList();
+        var files = PictureFolder.List(folder, bitmaps: true).Files.Select(PictureFile.Open).ToList();
         if (files.Count != count)
             throw WrongCount(files.Count, count, program);
 

@@ -11,8 +11,8 @@ namespace AdaptThenUnlearn.Torch.Sources;
 
 /// <summary>Runs the command of a policy: no shell, a clean environment, a time limit, and nothing of it left running.</summary>
 /// <remarks>
-/// On Linux the command is the leader of a session of its own (<c>setsid</c>), so that the whole of it can be ended, children of
-/// ended children too. Elsewhere its descendants are ended.
+/// On Linux the command is the leader of a session of its own (<c>setsid</c>), so that every process of the session can be ended,
+/// children of ended children too. Elsewhere its descendants are ended.
 /// </remarks>
 /// <param name="choice">Of the policy.</param>
 /// <param name="folder">The policy's folder, in which the command works.</param>
@@ -20,9 +20,13 @@ namespace AdaptThenUnlearn.Torch.Sources;
 internal sealed class CommandProgram(GeneratorChoice choice, string folder, CancellationToken cancel)
 {
     private const int Kill = 9;
-    private const int MostWords = 2000;   // characters of what a failed command said
+    private const int MostWords = 2000;      // characters of what a failed command said
+    private const int ShortestSecret = 8;   // characters; what is shorter is no secret, and would be found everywhere
+    private const int MostRounds = 100;     // of ending what a session still starts
     private static readonly string[] _launchers = ["/usr/bin/setsid", "/bin/setsid"];
     private static readonly TimeSpan _lastWords = TimeSpan.FromSeconds(2);
+
+    private IReadOnlyList<string> _secrets = [];   // values of the variables that the command gets
 
     private readonly string? _launcher = OperatingSystem.IsLinux() ? Array.Find(_launchers, File.Exists) : null;
 
@@ -66,7 +70,9 @@ internal sealed class CommandProgram(GeneratorChoice choice, string folder, Canc
 
         errors.Finish(_lastWords);
         said.Finish(_lastWords);
-        var words = errors.Text.Length > 0 ? errors.Text : said.Text;
+        var words = _secrets.Aggregate(
+            errors.Text.Length > 0 ? errors.Text : said.Text,
+            (text, secret) => text.Replace(secret, "***", StringComparison.Ordinal));
         throw Failed(
             (isOver
                 ? FormattableString.Invariant($"ended with exit code {process.ExitCode}")
@@ -92,7 +98,10 @@ internal sealed class CommandProgram(GeneratorChoice choice, string folder, Canc
         };
 
         // The environment is that of this process until it is cleared.
-        var own = start.Environment.ToDictionary();
+        var own = start.Environment.ToDictionary(
+            OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+        _secrets = [.. (choice.Environment ?? []).Select(name => own.GetValueOrDefault(name)).OfType<string>()
+            .Where(value => value.Length >= ShortestSecret)];
         start.Environment.Clear();
         foreach (var name in (choice.Environment ?? []).Concat(OperatingSystem.IsWindows() ? ["PATH", "SystemRoot"] : ["PATH"]))
             if (own.TryGetValue(name, out var value))
@@ -126,7 +135,9 @@ internal sealed class CommandProgram(GeneratorChoice choice, string folder, Canc
     {
         var name = choice.Command![0];
         var isPath = name.AsSpan().IndexOfAny('/', Path.DirectorySeparatorChar) >= 0;
-        var folders = isPath ? [folder] : path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        var folders = isPath
+            ? [folder]
+            : path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Where(Path.IsPathFullyQualified);
         var endings = OperatingSystem.IsWindows() && !Path.HasExtension(name) ? new[] { ".exe", ".cmd", ".bat", "" } : [""];
         return folders
             .SelectMany(place => endings.Select(ending => Path.Combine(place, name + ending)))
@@ -141,7 +152,7 @@ internal sealed class CommandProgram(GeneratorChoice choice, string folder, Canc
         try
         {
             if (_launcher is not null)
-                _ = EndSession(-process.Id, Kill);
+                EndSession(process.Id);
             if (!process.HasExited)
                 process.Kill(entireProcessTree: true);
         }
@@ -151,8 +162,42 @@ internal sealed class CommandProgram(GeneratorChoice choice, string folder, Canc
         }
     }
 
+    // A process may start another while its session is ended, so this goes on until there is none.
+    private static void EndSession(int session)
+    {
+        for (var round = 0; round < MostRounds; round++)
+        {
+            var left = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+                .Where(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                .Select(name => int.Parse(name!, CultureInfo.InvariantCulture))
+                .Where(process => IsOfSession(process, session)).ToList();
+            if (left.Count == 0)
+                return;
+
+            foreach (var process in left)
+                _ = Signal(process, Kill);
+            Thread.Sleep(millisecondsTimeout: 5);
+        }
+    }
+
+    // "pid (name) state parent group session …", proc(5). One that has ended, and waits for its parent to notice, does not count.
+    private static bool IsOfSession(int process, int session)
+    {
+        try
+        {
+            var stat = File.ReadAllText(FormattableString.Invariant($"/proc/{process}/stat"));
+            var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            return fields is [var state, _, _, var its, ..]
+                && state is not ("Z" or "X") && its == session.ToString(CultureInfo.InvariantCulture);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static extern int EndSession(int process, int signal);
+    private static extern int Signal(int process, int signal);
 
     /// <summary>The end of what a program says, without characters that a terminal would obey.</summary>
     private sealed class LastWords

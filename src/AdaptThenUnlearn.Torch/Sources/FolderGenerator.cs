@@ -48,8 +48,10 @@ internal sealed class FolderGenerator : ImageSequence
     /// </exception>
     public static LoadedGenerator Load(GeneratorChoice choice, HashedFolder hashed)
     {
-        var pictures = PictureFolder.List(hashed.Path);
-        var files = pictures.Files.AsParallel().AsOrdered().Select(PictureFile.Open).ToList();
+        var pictures = PictureFolder.List(hashed.Path, bitmaps: true);
+        if (hashed.Names.Count(name => PictureKinds.IsRead(name, bitmaps: true)) != pictures.Files.Count)
+            throw new ImageFileException(hashed.Path, "was changed while it was read; run again");
+        var files = PictureFiles.LookAt(pictures.Files, file => file);
         var reader = PictureReader.For(hashed.Path, files, choice);
         var generator = new FolderGenerator(reader, files, hashed);
         return new LoadedGenerator(
@@ -58,7 +60,9 @@ internal sealed class FolderGenerator : ImageSequence
         {
             WhyNotTrainable = "is a folder of images, and has no weights",
             Notes = [$"it is a folder: {pictures.Summary}, {reader.Description}"],
-            Cautions = [FairSample],
+            Cautions = choice.Resize is null
+                ? [FairSample]
+                : [FairSample, $"its images are judged as {reader.Description}, and not as they are stored"],
         };
     }
 

@@ -25,10 +25,9 @@ public sealed record FolderInspection(
     /// <exception cref="ImageFileException">The folder holds no images, or an image cannot be read.</exception>
     public static FolderInspection Inspect(string path, CancellationToken cancel)
     {
-        var pictures = PictureFolder.List(path);
+        var pictures = PictureFolder.List(path, bitmaps: true);
         var hashed = HashedFolder.Create(path, cancel);
-        var found = pictures.Files.AsParallel().AsOrdered().WithCancellation(cancel)
-            .Select(file => Look(PictureFile.Open(file), hashed)).ToList();
+        var found = PictureFiles.LookAt(pictures.Files, file => Look(file, hashed), cancel);
         return new FolderInspection(
             path, found.Count, pictures.Summary,
             [

@@ -101,7 +101,7 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
     {
         if (shape.Channels == 3)
         {
-            file.Decode(planes, hashed);
+            file.Decode(planes, hashed, asSeen: true);
             return;
         }
 
@@ -110,7 +110,7 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
         try
         {
             var all = colours.AsSpan(0, 3 * size);
-            file.Decode(all, hashed);
+            file.Decode(all, hashed, asSeen: true);
             if (!all[..size].SequenceEqual(all.Slice(size, size)) || !all[..size].SequenceEqual(all[(2 * size)..]))
                 throw new ImageFileException(
                     file.Path, $"has colours, and generator.channels is '{ImagePreprocessing.Grey}'; leave 'channels' out");

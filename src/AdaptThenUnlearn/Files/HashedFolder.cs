@@ -26,6 +26,9 @@ public sealed class HashedFolder
     /// </summary>
     public ReadOnlyMemory<byte> Listing { get; }
 
+    /// <summary>Names of the files, relative to the folder, with forward slashes.</summary>
+    public IEnumerable<string> Names => _digests.Keys;
+
     /// <summary>Hashes the files of a folder and its sub-folders.</summary>
     /// <param name="folder">
     /// The folder. <see cref="FolderListing"/> decides which files are used. Only regular files have a digest.

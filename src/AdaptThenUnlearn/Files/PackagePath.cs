@@ -35,9 +35,15 @@ public static partial class PackagePath
     /// <summary>Whether a path names a file of a package.</summary>
     public static bool IsInPackage(string path) => path.StartsWith(Scheme, StringComparison.Ordinal);
 
+    /// <summary>Whether a path, once its ".." are resolved, is still in the package that it names.</summary>
+    /// <param name="path">As it is written, with "..".</param>
+    /// <param name="resolved">The same without.</param>
+    internal static bool IsSamePackage(string path, string resolved) =>
+        IsInPackage(resolved) && FindProblem(resolved) is null && PackageOf(path) == PackageOf(resolved);
+
     /// <summary>Where the file of a package is after a restore; whether it is there is not looked at.</summary>
     /// <param name="path"><c>nuget:ID/VERSION/FILE</c>.</param>
-    /// <exception cref="IOException">The path has another form.</exception>
+    /// <exception cref="IOException">The path has another form, or the folder of packages is not known.</exception>
     public static string Locate(string path)
     {
         if (FindProblem(path) is { } problem)
@@ -68,11 +74,16 @@ public static partial class PackagePath
 #pragma warning disable RS0030 // this class is the home of NUGET_PACKAGES
             var chosen = Environment.GetEnvironmentVariable(FolderVariable);
 #pragma warning restore RS0030
-            return string.IsNullOrEmpty(chosen)
+            var folder = string.IsNullOrEmpty(chosen)
                 ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages")
                 : chosen;
+            return Path.IsPathFullyQualified(folder)
+                ? folder
+                : throw new IOException($"the folder of packages is not known: set {FolderVariable} to its full path");
         }
     }
+
+    private static string PackageOf(string path) => string.Join('/', path.Replace('\\', '/').Split('/').Take(2));
 
     private static string PackageFolder(string id, string version) =>
         Path.Combine(PackagesFolder, id.ToLowerInvariant(), version.ToLowerInvariant());

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Policies;
+
 namespace AdaptThenUnlearn.Gating;
 
 /// <summary>The result of a run. Every report and command shows this one.</summary>
@@ -53,7 +55,10 @@ public static class Outcomes
             return Outcome.Failed;
         if (Any(FindingState.NotMeasured) || findings.All(finding => finding.State is FindingState.NotApplicable))
             return Outcome.NotMeasured;
-        if (findings.All(finding => finding.OnlyWarns is not null))
+
+        // That an export is like the artifact proves nothing where no rule on the artifact is enforced.
+        var enforced = findings.Where(finding => finding.OnlyWarns is null).ToList();
+        if (enforced.TrueForAll(finding => finding.Rule.Form is not null && finding.Rule.Limit is not RuleLimit.MaxShippedRate))
             return Outcome.NotEnforced;
 
         // What only warns does not make a pass of rules that were not judged.

@@ -8,8 +8,8 @@ namespace AdaptThenUnlearn.Gating;
 internal static class ParityRules
 {
     /// <summary>
-    /// Of a hundred files that show no feature more often than the artifact, so many are taken for worse by chance; over all
-    /// features and files together (Bonferroni).
+    /// Of files that show a feature no more often than the artifact, at most this share is taken for worse by chance. It is not
+    /// divided among features and files: otherwise each further one would make every test laxer.
     /// </summary>
     public const double Significance = 0.01;
 
@@ -24,20 +24,26 @@ internal static class ParityRules
     public static IEnumerable<Finding> Judge(UnlearningPolicy policy, Measurement before, Measurement? after)
     {
         var forms = policy.Generator.ShippedAs ?? [];
-        var tests = policy.UndesiredFeatures.Count * forms.Count(form => form.MaxParityDifference is not null);
-        return forms.SelectMany(form => Judge(policy, form, after ?? before, Significance / Math.Max(1, tests)))
-            .Select(finding => after is not null && finding.State is FindingState.Failed
-                ? finding with { Explanation = finding.Explanation + OtherGenerator }
-                : finding);
+        return forms.SelectMany(form => Judge(policy, form, after ?? before))
+            .Select(finding => after is null ? finding : finding.State switch
+            {
+                FindingState.Failed => finding with { Explanation = finding.Explanation + OtherGenerator },
+                FindingState.Passed => new Gate.Rule(finding.Rule, finding.Comparator, finding.Limit)
+                    .NotMeasured(finding.Explanation + OtherGenerator),
+                _ => finding,
+            });
     }
 
-    private static IEnumerable<Finding> Judge(UnlearningPolicy policy, ShippedForm form, Measurement judged, double level)
+    private static IEnumerable<Finding> Judge(UnlearningPolicy policy, ShippedForm form, Measurement judged)
     {
         var (evaluation, name) = (policy.Evaluation, form.NameInEffect);
         var why = WhyNot(evaluation, form, judged, out var reading);
         foreach (var feature in policy.UndesiredFeatures)
         {
-            var useless = why ?? Gate.WhyMeaningless(feature, judged, reading?.Measured);
+            var useless = why
+                ?? (judged.Features.Any(each => each.Feature == feature.Name && each.Audit is not null)
+                    ? "a person looked at the images of the artifact, and nobody at those of this file"
+                    : Gate.WhyMeaningless(feature, judged, reading?.Measured));
             if (feature.MaxRate is { } largest)
             {
                 var rule = new Gate.Rule(RuleName.MaxShippedRate(feature.Name, name), Gate.AtMost, largest);
@@ -47,7 +53,7 @@ internal static class ParityRules
             }
 
             if (form.MaxParityDifference is { } limit)
-                foreach (var finding in Answers(evaluation, feature, name, limit, level, useless, reading))
+                foreach (var finding in Answers(evaluation, feature, name, limit, useless, reading))
                     yield return finding;
         }
 
@@ -77,11 +83,11 @@ internal static class ParityRules
     }
 
     private static IEnumerable<Finding> Answers(
-        EvaluationOptions evaluation, UndesiredFeature feature, string form, double limit, double level, string? useless,
+        EvaluationOptions evaluation, UndesiredFeature feature, string form, double limit, string? useless,
         ParityReading? reading)
     {
         var share = new Gate.Rule(RuleName.MaxParityDifference(feature.Name, form), Gate.AtMost, limit);
-        var more = new Gate.Rule(RuleName.NoMoreHits(feature.Name, form), Gate.AtLeast, level);
+        var more = new Gate.Rule(RuleName.NoMoreHits(feature.Name, form), Gate.AtLeast, Significance);
         var why = useless ?? (reading!.Find(feature.Name) is { } found && found.Samples == evaluation.Samples
             ? null
             : "the answers were not compared at the policy's sample size");
@@ -105,8 +111,7 @@ internal static class ParityRules
                 added, added,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{counts}; McNemar's exact test: p = {added:G3} one-sided, {either:G3} two-sided; the limit is "
-                        + $"{ReadingText.Percent(Significance)} over all features and shipped files")),
+                    $"{counts}; McNemar's exact test: p = {added:G3} one-sided, {either:G3} two-sided")),
         ];
     }
 

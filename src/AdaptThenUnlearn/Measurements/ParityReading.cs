@@ -50,6 +50,7 @@ public sealed record ParityReading(
             && own.GeneratorSha256 == Sha256
             && PixelDifference is >= 0 and < Levels
             && FrechetDistance is null or >= 0
+            && own.Features.All(reading => reading.Audit is null)
             && Answers.Select(answer => answer.Feature).SequenceEqual(own.Features.Select(reading => reading.Feature))
             && Answers.Zip(own.Features).All(pair => pair.Second.Looks is [var first, ..] && pair.First.IsPossible(first)));
 

@@ -11,7 +11,12 @@ public static class InputRoles
 
     /// <summary>A file that is deployed in place of the generator's checkpoint.</summary>
     /// <param name="name">In the policy.</param>
-    public static string ShippedForm(string name) => $"shipped form {name}";
+    public static string ShippedForm(string name) => $"{ShippedPrefix}{name}";
+
+    /// <summary>Whether a role is that of a file that ships in place of the generator, or of a part of one.</summary>
+    public static bool IsShippedForm(string role) => role.StartsWith(ShippedPrefix, StringComparison.Ordinal);
+
+    private const string ShippedPrefix = "shipped form ";
 
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";

@@ -59,7 +59,7 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         var normal = ClassifierChoice.NormalizePath(path);
         if (PackagePath.IsInPackage(path))
         {
-            if (!PackagePath.IsInPackage(normal) || PackagePath.FindProblem(normal) is not null)
+            if (!PackagePath.IsSamePackage(path, normal))
                 return Refuse(
                     named.At, at["policy"], PackagePath.FindProblem(relative) ?? $"lies outside its package: {path}");
             path = normal;
@@ -98,13 +98,14 @@ internal sealed class PolicyBases(PolicyVocabulary vocabulary, Func<string, stri
         }
 
         var (whole, itsBase) = Extend(its, path, [.. chain, path]);
-        if (_errors.Count > 0 || Check(Complemented(whole, written, "sha256"), itsBase) is not { } ownCoordinates)
+        if (_errors.Count > 0 || Check(Complemented(whole, written, "sha256", "shippedAs"), itsBase) is not { } ownCoordinates)
             return (written, null);
 
         // Its paths are relative to its own folder.
         var moved = PolicyInheritance.MovePaths(whole, Path.GetDirectoryName(relative.Replace('\\', '/')) ?? "");
         var completion = new PolicyCompletion(vocabulary);
-        var complete = completion.Complete(Complemented(moved, written, "sha256", "discriminator", "maxDuplicates"));
+        var complete = completion.Complete(Complemented(
+            moved, written, "sha256", "discriminator", "maxDuplicates", "resize", "shippedAs"));
         return (
             PolicyInheritance.Merge(written, moved),
             completion.Errors.Count == 0 ? PolicyReader.Deserialise(complete) : ownCoordinates);

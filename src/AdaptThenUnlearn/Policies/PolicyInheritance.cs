@@ -112,7 +112,7 @@ internal static class PolicyInheritance
         // A path that leads out of its package keeps its "..", and is refused where paths are checked.
         static string Moved(string path) =>
             ClassifierChoice.NormalizePath(path) is var normal
-            && (!PackagePath.IsInPackage(path) || (PackagePath.IsInPackage(normal) && PackagePath.FindProblem(normal) is null))
+            && (!PackagePath.IsInPackage(path) || PackagePath.IsSamePackage(path, normal))
                 ? normal
                 : path;
     }

@@ -25,7 +25,7 @@ internal static partial class PolicyTightening
         .. Quality(basis, policy),
         .. Evaluation(basis, policy, JsonPath.Root["evaluation"]),
         .. Discriminator(basis, policy),
-        .. Duplicates(basis.Generator, policy.Generator),
+        .. Samples(basis.Generator, policy.Generator),
         .. Shipped(basis.Generator.ShippedAs ?? [], policy.Generator.ShippedAs ?? []),
         .. Pins(basis, policy),
         .. Waivers(basis, policy),
@@ -91,11 +91,23 @@ internal static partial class PolicyTightening
                 $"must be '{its}', as in the base policy, whose audit '{AttackLimit.NeedsDiscriminator}' trains against it")]
             : [];
 
-    // The generator is the policy's own, and how often its images may repeat is a limit.
-    private static IEnumerable<PolicyFinding> Duplicates(GeneratorChoice its, GeneratorChoice own) => own.IsSample
-        ? AtMost(
-            JsonPath.Root["generator"]["maxDuplicates"], its.MaxDuplicates ?? GeneratorChoice.UsualMaxDuplicates,
-            own.MaxDuplicatesInEffect)
+    // The generator is the policy's own. How often its images may repeat is a limit, and what the classifiers get of each image
+    // decides what they can see.
+    private static IEnumerable<PolicyFinding> Samples(GeneratorChoice its, GeneratorChoice own) => own.IsSample
+        ?
+        [
+            .. AtMost(
+                JsonPath.Root["generator"]["maxDuplicates"], its.MaxDuplicates ?? GeneratorChoice.UsualMaxDuplicates,
+                own.MaxDuplicatesInEffect),
+            .. own.Resize == its.Resize
+                ? []
+                : new[]
+                {
+                    Loosened(
+                        JsonPath.Root["generator"]["resize"],
+                        "must be as in the base policy: it decides what its classifiers can see"),
+                },
+        ]
         : [];
 
     // The files are the policy's own, as its generator is; that there is one under each name, and its limits, are the base's.
@@ -274,6 +286,7 @@ internal static partial class PolicyTightening
             RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare => policy.Ratchet is true && policy.Quality is not null,
             RuleLimit.MaxSuccess => feature is not null && (policy.Audits ?? []).Any(
                 audit => audit.Attack == rule.Attack && !audit.IsAdvisory),
+            RuleLimit.MaxShippedRate => feature?.MaxRate is not null,
             _ when rule.Form is not null => (policy.Generator.ShippedAs ?? []).Any(
                 form => form.RuleNames(policy).Contains(rule)),
             _ => true,

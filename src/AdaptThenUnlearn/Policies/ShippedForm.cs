@@ -95,12 +95,22 @@ public sealed record ShippedForm(
             MaxFrechetDifference is null || policy.Quality is not null,
             "needs 'quality', whose extractor's features are compared", JsonPath.Root["quality"]),
         .. policy.UndesiredFeatures.SelectMany((feature, index) => at["maxParityDifference"].MustBePresent(
-            MaxParityDifference is not null || feature.MaxRate is not null,
+            MaxParityDifference is < 1 || feature.MaxRate is not null,
             $"is missing: the feature '{feature.Name}' has no 'maxRate', so that nothing would be judged of how often this file "
                 + "shows it",
             JsonPath.Root["undesiredFeatures"][index])),
+        .. at["maxParityDifference"].MustBePresent(
+            MaxParityDifference is < 1 || !HasOtherLimits(policy)
+                || policy.UndesiredFeatures.Any(feature => feature.MaxRate is null),   // said above
+            "is missing: limits other than 'maxRate' are judged of the artifact alone, and this one ties the file to it"),
         .. CheckProvability(at, policy.Evaluation),
     ];
+
+    private static bool HasOtherLimits(UnlearningPolicy policy) =>
+        policy.UndesiredFeatures.Any(feature => feature.MinUnlearned is not null)
+        || (policy.Audits ?? []).Any(audit => !audit.IsAdvisory)
+        || policy.Ratchet is true
+        || policy.Quality is { MaxFrechetDistance: not null } or { MaxFrechetIncrease: not null } or { MinShareKept: not null };
 
     private IEnumerable<PolicyFinding> CheckProvability(JsonPath at, EvaluationOptions evaluation)
     {

@@ -369,6 +369,14 @@ public sealed partial record GeneratorChoice(
 
     private static readonly string[] _places = [SeedPlace, CountPlace, OutPlace];
 
+    // Whoever has them can write to the repository, or act as its build.
+    private static readonly string[] _tokens =
+    [
+        "ATU_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ATU_GITLAB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "ATU_AZURE_TOKEN", "SYSTEM_ACCESSTOKEN", "ATU_GITEA_TOKEN",
+        "GITEA_TOKEN", "FORGEJO_TOKEN",
+    ];
+
     /// <summary>What makes the images, as the policy names it: the checkpoint, the folder, or the command in one line.</summary>
     [JsonIgnore]
     public string Source => Checkpoint ?? Images ?? string.Join(' ', Command ?? []);
@@ -411,6 +419,8 @@ public sealed partial record GeneratorChoice(
         .. CheckPlaces(at["command"]),
         .. at["files"].MustBeDistinct(Files ?? [], item => item),
         .. at["environment"].MustBeDistinct(Environment ?? [], item => item),
+        .. (Environment ?? []).Index().SelectMany(variable => at["environment"][variable.Index].Must(
+            !_tokens.Contains(variable.Item), "holds a token of the build host, which no command gets")),
         .. IsSample ? CheckUse(policy) : [],
     ];
 
@@ -480,6 +490,10 @@ public sealed partial record GeneratorChoice(
                 evaluation.MaxSamples <= MostImages,
                 $"must be at most {MostImages.ToString(CultureInfo.InvariantCulture)} for a generator with {what}, whose images "
                     + "are compared with one another"),
+            .. root["evaluation"]["auditorErrors"].Must(
+                Command is null || evaluation.AuditorErrors is not EvaluationOptions.AuditErrors,
+                $"must not be '{EvaluationOptions.AuditErrors}' for a generator with 'command': nothing proves that a person "
+                    + "sees the images that were judged"),
             .. root["quality"]["reference"].Must(
                 Images is null || policy.Quality?.Reference != QualityOptions.OriginalGenerator,
                 $"must not be '{QualityOptions.OriginalGenerator}' for a generator with 'images': the folder has no other "

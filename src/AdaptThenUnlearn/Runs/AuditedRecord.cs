@@ -15,7 +15,9 @@ public static class AuditedRecord
     /// <param name="record">As read.</param>
     public static string? FindObstacle(RunRecord record) => record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors
         ? "the record is of an older version, which did not count the auditor's errors"
-        : null;
+        : record.Policy.Generator.Command is not null
+            ? "its images were made by a command, and nothing proves that the command still makes the images that were judged"
+            : null;
 
     /// <summary>
     /// Warns of audits of the judged generator that lie in a run's folder and are not counted: a person may have seen what the

@@ -92,6 +92,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original]
             || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
+        if (record.Policy.Generator.Command is not null && !IsRecordedCommand(record))
+            problems.Add("the generator that was measured before is not the policy's command with the recorded files");
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
@@ -182,6 +184,21 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             else if (pin is not null && !pin.Equals(input.Sha256, StringComparison.OrdinalIgnoreCase))
                 yield return $"the recorded {role} ({input.Sha256}) is not the one that the policy pins ({pin})";
         }
+    }
+
+    // The digest of a command follows from the policy and from its files, each of which is a recorded input.
+    private static bool IsRecordedCommand(RunRecord record)
+    {
+        var choice = record.Policy.Generator;
+        var files = choice.Files ?? [];
+        List<string?> digests =
+        [
+            .. files.Select((_, index) => record.Inputs
+                .Where(input => input.Role == InputRoles.Part(InputRoles.Generator, index + 1))
+                .Select(input => input.Sha256).ToList() is [var only] ? only : null),
+        ];
+        var description = CommandDescription.Write(choice, file => digests[files.ToList().IndexOf(file)]);
+        return !digests.Contains(null) && Sha256Digest.Compute(description.Span) == record.Before.GeneratorSha256;
     }
 
     // The extractor and the reference must be among the files that the record names, or be its original generator.

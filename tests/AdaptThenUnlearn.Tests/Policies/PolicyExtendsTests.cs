@@ -607,6 +607,22 @@ public sealed class PolicyExtendsTests
             string.Join("; ", Verification.VerifyReadings(record, Records.Vocabulary, Records.Today).Problems);
     }
 
+    // Of a smear no classifier sees anything.
+    [Fact]
+    public void Read_ImagesThatAreResizedBeforeTheyAreJudged_LoosenTheBase()
+    {
+        PolicyResult Resized(string resize) => ReadFrom(
+            Child("\"evaluation\": { \"truncation\": 1 }").Replace(
+                "{ \"checkpoint\": \"g.safetensors\" }", $"{{ \"images\": \"renders\"{resize} }}", StringComparison.Ordinal),
+            new() { ["policies/../company.json"] = _base });
+
+        Assert.DoesNotContain(Resized("").Errors, error => error.Path.Contains("resize", StringComparison.Ordinal));
+        var error = Assert.Single(
+            Resized(", \"resize\": { \"size\": 2, \"filter\": \"bilinear\" }").Errors,
+            error => error.Path.Contains("resize", StringComparison.Ordinal));
+        Assert.Equal(PolicyCodes.LoosensBase, error.Code);
+    }
+
     [Fact]
     public void Read_BaseOfAPackage_IsFoundThereWithItsFiles()
     {
@@ -647,6 +663,7 @@ public sealed class PolicyExtendsTests
     }
 
     [Theory]
+    [InlineData("../9.9.9/company.json")]
     [InlineData("../../company.json")]
     [InlineData("../../../company.json")]
     [InlineData("../../../../company.json")]

@@ -75,11 +75,41 @@ public sealed class ShippedFormTests
     {
         (string, string) relative = ("\"maxRate\": 0.01, ", "");
 
-        var error = Assert.Single(Read("""{ "checkpoint": "g.pt" }""", relative).Errors);
+        var error = Assert.Single(ReadWith("""{ "checkpoint": "g.pt" }""", [relative]).Errors);
 
         Assert.Equal(("ATU1006", "$.generator.shippedAs[0].maxParityDifference"), (error.Code, error.Path));
         Assert.Contains("'digit-8' has no 'maxRate'", error.Message, StringComparison.Ordinal);
-        Assert.Empty(Read("""{ "checkpoint": "g.pt", "maxParityDifference": 0.002 }""", relative).Errors);
+        Assert.Empty(ReadWith("""{ "checkpoint": "g.pt", "maxParityDifference": 0.002 }""", [relative]).Errors);
+    }
+
+    // What is judged of the artifact alone holds for a file only as far as the file is the same.
+    [Theory]
+    [InlineData(", \"minUnlearned\": 0.95", "\"quality\": {", "\"quality\": {")]
+    [InlineData(", \"maxFrechetDistance\": 40", "\"quality\": {", "\"quality\": {")]
+    [InlineData("", "\"schemaVersion\": 1,", "\"schemaVersion\": 1, \"ratchet\": true,")]
+    [InlineData(
+        "", "\"schemaVersion\": 1,",
+        "\"schemaVersion\": 1, \"audits\": [{ \"attack\": \"same-latents\", \"maxSuccess\": 0.1 }],")]
+    public void Form_BesideOtherLimits_NeedsItsParityJudged(string kept, string from, string to)
+    {
+        (string, string)[] edit =
+        [
+            .. new[]
+            {
+                ", \"minUnlearned\": 0.95", ", \"maxFrechetDistance\": 40", ", \"maxFrechetIncrease\": 0.5",
+                ", \"minShareKept\": 0.5",
+            }.Where(limit => limit != kept).Select(limit => (limit, "")),
+            (from, to),
+        ];
+
+        foreach (var lax in new[] { "", ", \"maxParityDifference\": 1" })
+        {
+            var error = Assert.Single(ReadWith($"{{ \"checkpoint\": \"g.pt\"{lax} }}", edit).Errors);
+            Assert.Equal("$.generator.shippedAs[0].maxParityDifference", error.Path);
+            Assert.Contains("of the artifact alone", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(ReadWith("{ \"checkpoint\": \"g.pt\", \"maxParityDifference\": 0.002 }", edit).Errors);
     }
 
     [Fact]
@@ -149,7 +179,16 @@ public sealed class ShippedFormTests
         Assert.NotEmpty(MeasurementSettings.Differences(one, Records.Policy));
     }
 
-    private static PolicyResult Read(string forms, params (string From, string To)[] edit)
+    // A policy whose only limit is a rate.
+    private static PolicyResult Read(string forms, params (string From, string To)[] edit) => ReadWith(
+        forms,
+        [
+            (", \"minUnlearned\": 0.95", ""),
+            (", \"maxFrechetDistance\": 40, \"maxFrechetIncrease\": 0.5, \"minShareKept\": 0.5", ""),
+            .. edit,
+        ]);
+
+    private static PolicyResult ReadWith(string forms, (string From, string To)[] edit)
     {
         var text = Records.PolicyText.Replace(
             "\"checkpoint\": \"generator.safetensors\"",

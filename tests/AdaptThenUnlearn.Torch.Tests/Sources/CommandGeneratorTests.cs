@@ -147,7 +147,7 @@ public sealed class CommandGeneratorTests : IDisposable
         Assert.Equal(digest, Describe(choice with { Timeout = 7, MaxDuplicates = 0.5 }, "aa"));
 
         static string Describe(GeneratorChoice choice, string file) =>
-            Files.Sha256Digest.Compute(GeneratorSource.DescribeCommand(choice, _ => file).Span);
+            Files.Sha256Digest.Compute(CommandDescription.Write(choice, _ => file).Span);
     }
 
     [Theory]
@@ -178,6 +178,18 @@ public sealed class CommandGeneratorTests : IDisposable
         Assert.StartsWith("the generator's command (./run) ", failed.Message, StringComparison.Ordinal);
         Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(failed.Message, char.IsControl);
+    }
+
+    [Fact]
+    public void Load_CommandThatSaysItsSecret_IsNotRepeated()
+    {
+        var variable = "ATU_TEST_" + Guid.NewGuid().ToString("N");
+        Environment.SetEnvironmentVariable(variable, "abcdefgh12345");
+
+        var failed = Assert.Throws<RunException>(
+            () => Load($"echo key ${variable} >&2; exit 3", choice => choice with { Environment = [variable] }).Dispose());
+
+        Assert.EndsWith("It said: key ***", failed.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -228,7 +240,8 @@ public sealed class CommandGeneratorTests : IDisposable
     [Fact]
     public void Load_WhatACommandLeavesBehind_IsEnded()
     {
-        using var loaded = Load("(sleep 300 & echo $! >> pids); " + Good);
+        // With "set -m" each has a process group of its own.
+        using var loaded = Load("set -m; (sleep 300 & echo $! >> pids); " + Good);
 
         var pids = File.ReadAllLines(At("pids"));
         Assert.Equal(3, pids.Length);

@@ -106,6 +106,33 @@ public sealed class FolderGeneratorTests : IDisposable
     }
 
     [Fact]
+    public void Take_PictureThatIsTransparentInPlaces_IsRefused()
+    {
+        using var scope = NewDisposeScope();
+        Pictures.Write(_folder, 2);
+        using (var bitmap = new SkiaSharp.SKBitmap(16, 16, SkiaSharp.SKColorType.Rgba8888, SkiaSharp.SKAlphaType.Unpremul))
+        {
+            bitmap.Erase(SkiaSharp.SKColors.Red.WithAlpha(254));
+            using var data = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Png, 100);
+            File.WriteAllBytes(Path.Combine(_folder, "glass.png"), data.ToArray());
+        }
+
+        using var loaded = Load();
+        var refused = Assert.Throws<ImageFileException>(() => Sample((ImageSequence)loaded.Generator, 1, 3));
+        Assert.Contains("glass.png: is transparent in places", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_EmptyFile_IsNamed()
+    {
+        Pictures.Write(_folder, 2);
+        File.WriteAllBytes(Path.Combine(_folder, "none.png"), []);
+
+        Assert.Contains(
+            "none.png: is empty", Assert.Throws<ImageFileException>(() => Load().Dispose()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Take_FileThatChangedSinceItWasHashed_IsRefused()
     {
         using var scope = NewDisposeScope();
