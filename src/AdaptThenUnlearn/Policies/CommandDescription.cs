@@ -12,7 +12,8 @@ public static class CommandDescription
     /// <summary>The description; its SHA-256 is the generator's digest.</summary>
     /// <remarks>
     /// The command line, how many images it is asked for, what they are, the names of the variables that it gets, and the path
-    /// and SHA-256 of each of its files. Neither the program itself nor anything that it loads is in it, unless the files name it.
+    /// and SHA-256 of each of its files. Neither the program itself nor anything that it loads is in it, unless the files name
+    /// it.
     /// </remarks>
     /// <param name="choice">With a command.</param>
     /// <param name="digestOf">The SHA-256 of a file, by its path in the policy; null where it cannot be read.</param>
