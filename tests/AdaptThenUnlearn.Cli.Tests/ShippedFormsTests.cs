@@ -87,7 +87,7 @@ public sealed class ShippedFormsTests(ShippedHouse house) : IClassFixture<Shippe
             StringComparison.Ordinal);
     }
 
-    // What ships must meet the feature's own limit, whether or not anything is said of parity.
+    // What ships must meet the feature's own limit, whatever is allowed of parity.
     [Fact]
     public void Govern_ExportThatShowsMore_FailsAtTheFeaturesOwnLimit()
     {
@@ -208,11 +208,16 @@ public sealed class ShippedHouse : IDisposable
     /// <summary>What <c>atu export</c> says that a policy needs for a graph, with a name and limits.</summary>
     public string Graph(string file, string name, string limits) => $"{_graphs[file][..^1]}, \"name\": \"{name}\", {limits} }}";
 
-    /// <summary>Writes a policy whose generator ships as some files.</summary>
+    /// <summary>Writes a policy whose generator ships as some files. It has limits of quality, so each file needs one of parity.
+    /// </summary>
     public string Policy(string name, string limits, params string[] forms) => Small.Policy(
         name, limits,
         ("{ \"checkpoint\": \"generator.safetensors\" }",
-            $"{{ \"checkpoint\": \"generator.safetensors\", \"shippedAs\": [{string.Join(", ", forms)}] }}"));
+            $"{{ \"checkpoint\": \"generator.safetensors\", \"shippedAs\": [{string.Join(", ", forms.Select(WithParity))}] }}"));
+
+    private static string WithParity(string form) => form.Contains("maxParityDifference", StringComparison.Ordinal)
+        ? form
+        : form.TrimEnd()[..^1] + ", \"maxParityDifference\": 0.99 }";
 
     public RunRecord Record(string name) => RunRecordFile.Read(At($"artifacts/{name}/run.json"));
 
