@@ -112,9 +112,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
 
     private static string ReadBase(string path, string sha256)
     {
-        if (PackagePath.IsInPackage(path) && PackagePath.WhyMissing(path) is { } missing)
+        if (PackagePath.WhyMissing(path) is { } missing)
             throw new IOException(missing);
-        var bytes = RegularFile.ReadAllBytes(PackagePath.IsInPackage(path) ? PackagePath.Locate(path) : path, MaxBytes);
+        var bytes = RegularFile.ReadAllBytes(PackagePath.LocateFrom("", path), MaxBytes);
         var text = RegularFile.DecodeText(bytes);
         return Sha256Digest.Compute(text) == Sha256Digest.Compute(bytes)
             ? text

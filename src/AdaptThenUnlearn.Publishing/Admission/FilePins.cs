@@ -57,7 +57,6 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
                 InputRoles.Reference, quality.Reference, null, "$.quality.reference (a copy of it beside this policy)")
             : null;
 
-    private string? LocalDigest(MeasuredFile file) => PackagePath.IsInPackage(file.File)
-        ? PackagePath.FindProblem(file.File) is null ? Sha256Digest.FindAt(PackagePath.Locate(file.File)) : null
-        : Sha256Digest.FindAt(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
+    private string? LocalDigest(MeasuredFile file) => Sha256Digest.FindAt(
+        PackagePath.LocateFrom(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
 }

@@ -38,7 +38,7 @@ public static class GeneratorCheckpoint
     /// otherwise null.
     /// </param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
-    /// <param name="graph">What is said of an ONNX graph's inputs and output; null where nothing is.</param>
+    /// <param name="graph">How the inputs and the output of an ONNX graph are used; null where the graph leaves no doubt.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged, not the pinned one, or not a generator that this version knows.
@@ -75,7 +75,7 @@ public static class GeneratorCheckpoint
     /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated; otherwise null.</param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
-    /// <param name="graph">What is said of an ONNX graph's inputs and output; null where nothing is.</param>
+    /// <param name="graph">How the inputs and the output of an ONNX graph are used; null where the graph leaves no doubt.</param>
     public static LoadedGenerator Load(
         CheckpointFile opened,
         string format,

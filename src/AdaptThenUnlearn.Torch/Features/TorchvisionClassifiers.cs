@@ -75,7 +75,7 @@ public static class TorchvisionClassifiers
     {
         const int Patch = 16;
         if (weights.Find("encoder.pos_embedding") is not { Shape: [1, var tokens, _] })
-            return;   // what is missing is said when it is loaded
+            return;   // loading names the tensor that is missing
 
         var taken = (int)Math.Round(Math.Sqrt(tokens - 1)) * Patch;
         if (taken != given)

@@ -60,7 +60,7 @@ public sealed class InputFiles
     /// <summary>What can be known of the files before a run has opened them.</summary>
     public InputHints Hints => new(_policy, this);
 
-    /// <summary>Whether the generator is no checkpoint, so that a listing stands for it in a run's folder.</summary>
+    /// <summary>Whether the generator is a folder of images or a command; a listing stands for it in a run's folder.</summary>
     internal bool IsListed => _policy.Generator.IsSample;
 
     /// <summary>Whether a command makes the images.</summary>
@@ -81,7 +81,7 @@ public sealed class InputFiles
     /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
     public IReadOnlyList<string> GeneratorParts => _policy.Generator.IsSample ? [] : PartsOf(Generator);
 
-    // Ending of the released file: that of the checkpoint, or of the file that stands for what is no checkpoint.
+    // Ending of the released file: that of the checkpoint, or of the listing of a folder or a command.
     private string Ending => GeneratorSource.EndingFor(_policy.Generator)
         ?? (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
 
@@ -101,7 +101,7 @@ public sealed class InputFiles
 
     /// <summary>
     /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is
-    /// missing, or where there is no checkpoint.
+    /// missing, and for a folder of images or a command.
     /// </summary>
     public long GeneratorBytes
     {
@@ -137,13 +137,10 @@ public sealed class InputFiles
     public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
     [
         .. _paths.EnumerateFiles(LockFile),
-        .. Bases.Select((basis, index) => (InputRoles.PolicyBase(index + 1), FullPath(basis.Path))),
+        .. Bases.Select((basis, index) => (
+            InputRoles.PolicyBase(index + 1), Path.GetFullPath(PackagePath.LocateFrom("", basis.Path)))),
         .. Accepted is { } accepted ? [(InputRoles.Baseline, accepted.Path)] : Array.Empty<(string, string)>(),
     ];
-
-    // A base's path is relative to the working folder, or names a file of a package.
-    private static string FullPath(string path) =>
-        PackagePath.IsInPackage(path) ? PackagePath.Locate(path) : Path.GetFullPath(path);
 
     /// <inheritdoc cref="InputPaths.FindProperty"/>
     public string? FindProperty(string path) => _paths.FindProperty(path);
@@ -199,7 +196,7 @@ public sealed class InputFiles
     }
 
     /// <summary>
-    /// What stands for a generator that is no checkpoint, as it was hashed: its SHA-256 is the generator's digest; null for a
+    /// The listing of a folder of images or a command, as it was hashed: its SHA-256 is the generator's digest; null for a
     /// checkpoint.
     /// </summary>
     internal ReadOnlyMemory<byte>? FindListing()

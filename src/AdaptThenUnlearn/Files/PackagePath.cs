@@ -53,11 +53,20 @@ public static partial class PackagePath
         return Path.Combine(PackageFolder(id, version), file);
     }
 
-    /// <summary>Why a file of a package is not there, as far as it can be told; null where it is there.</summary>
-    /// <param name="path"><c>nuget:ID/VERSION/FILE</c>, in the right form.</param>
+    /// <summary>Where a file is that a policy names: in its package, or below the policy's folder.</summary>
+    /// <param name="folder">Of the policy; empty for paths that are not relative to one.</param>
+    /// <param name="path"><c>nuget:ID/VERSION/FILE</c>, or any other path.</param>
+    /// <exception cref="IOException">As for <see cref="Locate"/>.</exception>
+    public static string LocateFrom(string folder, string path) =>
+        IsInPackage(path) ? Locate(path) : Path.Combine(folder, path);
+
+    /// <summary>
+    /// Why a file of a package is not there, as far as it can be told; null where it is there, and for any other path.
+    /// </summary>
+    /// <param name="path"><c>nuget:ID/VERSION/FILE</c> in the right form, or any other path.</param>
     public static string? WhyMissing(string path)
     {
-        if (Path.Exists(Locate(path)))
+        if (!IsInPackage(path) || Path.Exists(Locate(path)))
             return null;
 
         var (id, version, file) = Parse(path);
