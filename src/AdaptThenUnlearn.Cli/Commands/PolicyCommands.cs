@@ -103,6 +103,8 @@ public static class PolicyCommands
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
                 $"{assumed}");
+        if (hints.FindUnkeptLimit(DateOnly.FromDateTime(DateTime.UtcNow)) is { } unkept)
+            yield return policy.CreateWarning(unkept.JsonPath, unkept.Code, unkept.Problem);
         if (hints.TooFewImages is var (property, problem))
             yield return policy.CreateWarning(property, PolicyCodes.UnknownName, problem);
         if (hints.TooFewSamplesReason is { } few)

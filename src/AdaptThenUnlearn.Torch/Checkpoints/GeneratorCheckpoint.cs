@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
@@ -128,6 +129,7 @@ public static class GeneratorCheckpoint
                     : digest,
                 Notes = [.. NotesOn(file, found)],
                 PartsSha256 = [.. CheckpointFormats.FurtherFiles(opened).Select(part => opened.OpenSibling(part).Sha256)],
+                EarlierRuns = file.Metadata.GetValueOrDefault(EarlierRun.MetadataKey),
             };
         }
         catch
@@ -533,6 +535,11 @@ public sealed record LoadedGenerator(
 
     /// <summary>Notes that a reader must see beside the verdict; like <see cref="Notes"/>.</summary>
     public IReadOnlyList<string> Cautions { get; init; } = [];
+
+    /// <summary>
+    /// The runs that trained it, as its file says (<see cref="EarlierRun.Read"/>), not checked; null where it names none.
+    /// </summary>
+    public string? EarlierRuns { get; init; }
 
     /// <summary>
     /// Why it cannot be trained, in words that follow "it"; null where it can. Such a generator is measured and judged, and stays

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -42,6 +43,43 @@ public static class GeneratorRequirements
                 original.Format == OnnxFormat.FormatName
                     ? "none of the graph's inputs is the truncation: leave it at 1, or say which one is, in 'generator.inputs'"
                     : $"a {original.Architecture} generator has no truncation; leave it at 1");
+    }
+
+    /// <summary>Refuses a policy that lacks a limit of an earlier run, which the generator's file holds.</summary>
+    /// <param name="policy">In effect.</param>
+    /// <param name="runs">The generator's, as its file says; null where it names none.</param>
+    /// <param name="digestOf">Digest of a classifier as it is used, by its name; null where it is not known.</param>
+    /// <param name="today">UTC day.</param>
+    /// <returns>The earlier runs, the oldest first; empty where there are none, or where the policy drops them.</returns>
+    /// <exception cref="PolicyMismatchException">
+    /// A limit is not kept, or the list is damaged; the message says how to mend it.
+    /// </exception>
+    public static IReadOnlyList<EarlierRun> RequireEarlierRules(
+        UnlearningPolicy policy, string? runs, Func<string, string?> digestOf, DateOnly today)
+    {
+        if (runs is null || policy.Generator.DropEarlierRules is true)
+            return [];
+
+        const string Way = "To judge it without them, set \"dropEarlierRules\": true in 'generator'; the report then says so";
+        IReadOnlyList<EarlierRun> read;
+        try
+        {
+            read = EarlierRun.Read(runs);
+        }
+        catch (FormatException damaged)
+        {
+            throw new PolicyMismatchException(
+                "$.generator.checkpoint",
+                $"names earlier runs whose limits must be kept, but the list in its metadata is damaged: {damaged.Message}. "
+                    + $"Take the file that the last run released. {Way}",
+                PolicyCodes.DropsEarlierRule);
+        }
+
+        return EarlierRun.FindUnkept(read, policy, digestOf, today).FirstOrDefault() is { } unkept
+            ? throw new PolicyMismatchException(
+                "$.undesiredFeatures", $"lack a limit that this generator was trained to keep: {unkept}. {Way}",
+                PolicyCodes.DropsEarlierRule)
+            : read;
     }
 
     /// <summary>Refuses a shipped file that cannot be given the latents of the generator, or makes other images.</summary>

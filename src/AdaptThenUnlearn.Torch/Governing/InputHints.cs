@@ -1,8 +1,11 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
@@ -54,6 +57,31 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     }
 
     /// <summary>
+    /// Which limit of an earlier run, held by the generator's file, the policy does not keep; null where it keeps them all.
+    /// </summary>
+    /// <param name="today">UTC day.</param>
+    public PolicyMismatchException? FindUnkeptLimit(DateOnly today)
+    {
+        if (GeneratorChoice.IsProgram(policy.Generator.Format) || policy.Generator.IsSample)
+            return null;
+
+        try
+        {
+            GeneratorRequirements.RequireEarlierRules(
+                policy, ReadGenerator().Metadata.GetValueOrDefault(EarlierRun.MetadataKey), DigestOf, today);
+            return null;
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
+        catch (PolicyMismatchException unkept)
+        {
+            return unkept;
+        }
+    }
+
+    /// <summary>
     /// Why a folder holds too few images for the policy's sample; null where it does not, or where there is none.
     /// </summary>
     public (string Property, string Problem)? TooFewImages
@@ -101,6 +129,11 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
             }
         }
     }
+
+    private string? DigestOf(string classifier) =>
+        Sha256Digest.FindAt(inputs.Resolve(policy.Classifiers[classifier].Checkpoint)) is { } file
+            ? CanonicalJson.DigestAsUsed(policy.Classifiers[classifier], file)
+            : null;
 
     private TensorFile ReadGenerator() => CheckpointFormats.Read(inputs.OpenGeneratorForHint(), policy.Generator.Format);
 }

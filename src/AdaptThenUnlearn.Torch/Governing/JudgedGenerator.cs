@@ -30,9 +30,10 @@ internal sealed class JudgedGenerator(
     /// Saves an unlearned generator in the original's format and reads it back from the disk: what is measured is what was saved.
     /// </summary>
     /// <param name="networks">Stay the caller's.</param>
+    /// <param name="runs">The runs that trained it, this one last; kept in its metadata, where the format has it.</param>
     /// <param name="device">Where the loaded networks go.</param>
     /// <returns>Belongs to the caller.</returns>
-    public LoadedGenerator Save(GanPair networks, Device device)
+    public LoadedGenerator Save(GanPair networks, IReadOnlyList<EarlierRun> runs, Device device)
     {
         var path = folder.GetPath(inputs.RejectedName);
         GeneratorCheckpoint.SaveInFormatOf(
@@ -40,7 +41,10 @@ internal sealed class JudgedGenerator(
             original,
             path,
             networks,
-            new Dictionary<string, string> { ["policy"] = policy.Name, ["tool"] = tool });
+            new Dictionary<string, string>
+            {
+                ["policy"] = policy.Name, ["tool"] = tool, [EarlierRun.MetadataKey] = EarlierRun.Write(runs),
+            });
         _isSaved = true;
         return GeneratorCheckpoint.Load(
             path,

@@ -34,6 +34,7 @@ public sealed class UnlearningRun(
     private readonly DateTimeOffset _started = clock.GetUtcNow();
     private IReadOnlyList<InputFile> _inputs = [];   // with the digests that they had before the first was loaded
     private IReadOnlyList<MeasuredPart>? _parts;
+    private IReadOnlyList<EarlierRun> _earlierRuns = [];
 
     /// <summary>Runs the story and writes the evidence.</summary>
     /// <param name="cancel">Ends the run at the next step; what was done so far can be resumed.</param>
@@ -60,6 +61,8 @@ public sealed class UnlearningRun(
         GeneratorRequirements.RequireTruncation(_policy.Evaluation, original);
         GeneratorRequirements.RequireAttackable(_policy, original);
         inputs.CheckGivenImages(original.Generator.Shape);
+        _earlierRuns = GeneratorRequirements.RequireEarlierRules(_policy, original.EarlierRuns, DigestOf, Today());
+        NoteEarlierRuns(original);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         var images = ImagesFor(original.Sha256);
         using var forms = ShippedForms.Load(_policy, inputs, original, request.Device);
@@ -100,7 +103,8 @@ public sealed class UnlearningRun(
 
         // Unlearn, save the result, and measure what was saved.
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
-        using var saved = artifact.Save(unlearned.Networks, request.Device);
+        using var saved = artifact.Save(
+            unlearned.Networks, EarlierRun.Append(_earlierRuns, _policy, _inputs, before, Today()), request.Device);
         if (request.Lock is not null)
         {
             // The seed that decides exists only now. The original is measured again, because before and after are compared on the
@@ -161,6 +165,23 @@ public sealed class UnlearningRun(
 
     private EvaluationImages ImagesFor(string judged) =>
         EvaluationImages.FromOptions(PolicyFor(judged).Evaluation, request.Device);
+
+    private string? DigestOf(string classifier) => AcceptedRun.DigestOf(classifier, _policy, _inputs);
+
+    private void NoteEarlierRuns(LoadedGenerator original)
+    {
+        if (_earlierRuns.Count > 0)
+            inputs.AddRemark(
+                InputRoles.Generator,
+                "earlier runs trained it, and this policy keeps their limits: "
+                    + string.Join(", ", _earlierRuns.Select(run => $"'{run.Policy}'")));
+        else if (original.EarlierRuns is not null)
+            inputs.AddRemark(
+                InputRoles.Generator,
+                "earlier runs trained it, and this policy drops their limits (generator.dropEarlierRules): nothing says that it "
+                    + "still keeps them",
+                isWarning: true);
+    }
 
     private void RequireInputsPresent()
     {
@@ -320,7 +341,8 @@ public sealed class UnlearningRun(
             request.Origin,
             _parts,
             request.Lock is { } made ? new RunLock(made.PolicySha256, made.Time, policy.Evaluation.Seed, made.Stamped) : null,
-            baseline);
+            baseline,
+            _earlierRuns.Count == 0 ? null : _earlierRuns);
         List<Remark> remarks =
             [.. inputs.Remarks, .. AuditedRecord.WarnOfLeftOut(record, folder.Path, onlyComplete: true)];
         record = record with { Remarks = remarks.Count == 0 ? null : remarks };

@@ -75,4 +75,9 @@ public static class PolicyCodes
 
     /// <summary>The policy that another builds on cannot be read or is not the pinned one; or a chain is too long.</summary>
     public const string UnusableBase = "ATU1151";
+
+    /// <summary>
+    /// The generator's file holds limits of earlier runs that the policy does not keep, or its list of them is damaged.
+    /// </summary>
+    public const string DropsEarlierRule = "ATU1152";
 }

@@ -160,7 +160,7 @@ internal static partial class PolicyTightening
         .. demand(at["samples"], its.Samples, own.Samples),
         .. demand(at["maxSamples"], its.MaxSamples, own.MaxSamples),
         .. demand(at["confidence"], its.Confidence, own.Confidence),
-        .. its.AuditorErrors == own.AuditorErrors || IsStricter(own.AuditorErrors, its.AuditorErrors)
+        .. IsAsStrict(own.AuditorErrors, its.AuditorErrors)
             ? []
             : new[]
             {
@@ -170,8 +170,9 @@ internal static partial class PolicyTightening
             },
     ];
 
-    private static bool IsStricter(string? own, string? its) =>
-        Array.IndexOf(_auditorErrors, its) is >= 0 and var least && Array.IndexOf(_auditorErrors, own) > least;
+    /// <summary>Whether <c>evaluation.auditorErrors</c> is the same as another policy's, or stricter.</summary>
+    internal static bool IsAsStrict(string? own, string? its) =>
+        own == its || (Array.IndexOf(_auditorErrors, its) is >= 0 and var least && Array.IndexOf(_auditorErrors, own) > least);
 
     private static string Word(string? value) => value is null ? "left out" : $"'{value}'";
 

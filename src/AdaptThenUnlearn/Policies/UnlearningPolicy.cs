@@ -292,6 +292,10 @@ public sealed record UnlearningPolicy(
 /// The files that are deployed in place of <paramref name="Checkpoint"/>, such as an ONNX export. Each is measured on the same
 /// latents, and judged too. When absent, only the checkpoint is.
 /// </param>
+/// <param name="DropEarlierRules">
+/// Whether limits of earlier runs, which <paramref name="Checkpoint"/> holds in its metadata, need not be kept. A warning stands
+/// beside the verdict then.
+/// </param>
 [NeedsOneOf("checkpoint", "images", "command", AreExclusive = true)]
 public sealed partial record GeneratorChoice(
     [FilePath, Examples("models/generator.safetensors")] string? Checkpoint,
@@ -334,7 +338,9 @@ public sealed partial record GeneratorChoice(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     int? ImagesPerCall = null,
     [NotEmpty][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<ShippedForm>? ShippedAs = null)
+    IReadOnlyList<ShippedForm>? ShippedAs = null,
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    bool? DropEarlierRules = null)
 {
     /// <summary>A format whose files are programs, which libtorch runs. It is never found by content.</summary>
     public const string TorchScript = "torchscript";
@@ -403,7 +409,7 @@ public sealed partial record GeneratorChoice(
             $"is not for the format '{Onnx}': a graph is measured and judged, and not trained", at["format"]),
         .. OnlyWith(at, "checkpoint", Checkpoint,
             ("format", Format == "auto" ? null : Format), ("discriminator", Discriminator), ("layers", Layers),
-            ("shippedAs", ShippedAs)),
+            ("shippedAs", ShippedAs), ("dropEarlierRules", DropEarlierRules)),
         .. (ShippedAs ?? []).SelectMany((form, index) => form.Check(at["shippedAs"][index], policy)),
         .. at["shippedAs"].MustBeDistinct((ShippedAs ?? []).Select(form => form.NameInEffect), item => item["checkpoint"]),
         .. at["shippedAs"].Must(

@@ -37,6 +37,10 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Baseline">
 /// The last accepted run, with which it was compared; null, and left out of the record, without one.
 /// </param>
+/// <param name="EarlierRuns">
+/// The runs that trained the generator before, the oldest first, as its file says; null, and left out of the record, where it
+/// names none.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -54,7 +58,9 @@ public sealed record RunRecord(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RunLock? Lock = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Baseline? Baseline = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Baseline? Baseline = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<EarlierRun>? EarlierRuns = null)
 {
     /// <summary>Of the records that this version writes.</summary>
     public const int CurrentSchemaVersion = 2;

@@ -98,6 +98,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
         problems.AddRange(AcceptedRun.FindProblems(record, folder: null, vocabulary));
+        problems.AddRange(EarlierRun.FindProblems(record));
 
         foreach (var reading in (record.After ?? record.Before).Shipped ?? [])
             if (!record.Inputs.Any(
