@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Torch.Comparing;
 using static AdaptThenUnlearn.Cli.Comparing.FigureText;
@@ -48,26 +49,34 @@ public sealed class ComparisonSummary(Comparison comparison)
             : "";
         return CompareUnlearning(
                 method, retrain, pairing, "run, compared with the retraining of its class", "runs, each compared with the " +
-                    "retraining of its class")
-            + CompareImages(distance, 1, $"{Times(distance)} retraining's Fréchet distance") + time;
+                    "retraining of its class", isByClass: true)
+            + CompareImages(
+                distance, 1,
+                $"{Times(distance)} retraining's Fréchet distance"
+                    + Interval(pairing.Difference(FrechetRatio, isByClass: true), Ratio, " times the distance before"))
+            + time;
     }
 
     private static string AgainstOther(ComparedMethod method, ComparedMethod other, Pairing pairing)
     {
         var (near, far) = (pairing.One.FrechetRatio!.Mean, pairing.Other.FrechetRatio!.Mean);
         return CompareUnlearning(method, other, pairing, Pair, Pairs)
-            + CompareImages(near, far, $"{Times(near)} against {Times(far)} the Fréchet distance before")
+            + CompareImages(
+                near, far,
+                $"{Times(near)} against {Times(far)} the Fréchet distance before"
+                    + Interval(pairing.Difference(FrechetRatio), Ratio, ""))
             + $" It takes {Whole(pairing.One.Steps!.Mean)} generator updates against {Whole(pairing.Other.Steps!.Mean)}.";
     }
 
     private static string CompareUnlearning(
-        ComparedMethod method, ComparedMethod other, Pairing pairing, string pair, string pairs)
+        ComparedMethod method, ComparedMethod other, Pairing pairing, string pair, string pairs, bool isByClass = false)
     {
         var (ours, theirs) = (pairing.One.Unlearned!.Mean, pairing.Other.Unlearned!.Mean);
         return $"`{method.Name}` unlearns {Compare(ours, theirs, Percent, "more than", "**less** than", "as much as")} " +
             $"`{other.Name}`: "
             + $"{Percent(ours)} against {Percent(theirs)}. "
-            + $"It unlearns more in {pairing.CountHigher(PUL)} of {FormatCount(pairing.Pairs.Count, pair, pairs)}.{Contrary()}";
+            + $"It unlearns more in {pairing.CountHigher(PUL)} of {FormatCount(pairing.Pairs.Count, pair, pairs)}"
+            + $"{Interval(pairing.Difference(PUL, isByClass), Points, " points")}.{Contrary()}";
 
         // Name the classes on which the mean says otherwise than the mean of all.
         string Contrary() => string.Concat(pairing.ByClass()
@@ -92,8 +101,9 @@ public sealed class ComparisonSummary(Comparison comparison)
             worse, Ratio, times => $"**worse** by {times} times the distance before", times => $"better by {times} times the " +
                 $"distance before", "as good");
         return $"`{method.Name}` unlearns {unlearning} `{usual.Name}` (more in {pairing.CountHigher(PUL)} of " +
-            $"{FormatCount(pairing.Pairs.Count, Pair, Pairs)}). "
-            + $"Its images are {images} (worse in {pairing.CountHigher(outcome => outcome.FrechetRatio)}).";
+            $"{FormatCount(pairing.Pairs.Count, Pair, Pairs)}{Interval(pairing.Difference(PUL), Points, " points")}). "
+            + $"Its images are {images} (worse in {pairing.CountHigher(FrechetRatio)}"
+            + $"{Interval(pairing.Difference(FrechetRatio), Ratio, "")}).";
 
         // A difference that the page rounds to zero counts as none.
         static string DescribeDifference(
@@ -107,6 +117,13 @@ public sealed class ComparisonSummary(Comparison comparison)
         : "";
 
     private static double? PUL(CellOutcome outcome) => outcome.Unlearned;
+
+    private static double? FrechetRatio(CellOutcome outcome) => outcome.FrechetRatio;
+
+    private static string Interval(PairedDifference? difference, Func<double, string> unit, string after) => difference is null
+        ? ""
+        : $"; 95 % interval of the difference {Signed(difference.Lower, unit)} to {Signed(difference.Upper, unit)}{after}"
+            + (difference.IncludesZero ? ", which includes 0" : "");
 
     // Compares what the page shows: a difference that it rounds away counts as none.
     private static string Compare(double one, double other, Func<double, string> unit, string above, string below, string same) =>
@@ -123,6 +140,17 @@ public sealed class ComparisonSummary(Comparison comparison)
 
         public int CountHigher(Func<CellOutcome, double?> figure) =>
             Pairs.Count(pair => figure(pair.One.Outcome!) > figure(pair.Other.Outcome!));
+
+        // Every run of a class is compared with the same retraining, so that only the means of classes are pairs of their own.
+        public PairedDifference? Difference(Func<CellOutcome, double?> figure, bool isByClass = false)
+        {
+            var differences = Pairs.Select(
+                pair => (pair.One.Key.Class, Value: figure(pair.One.Outcome!) - figure(pair.Other.Outcome!))).ToList();
+            return differences.Exists(pair => pair.Value is null) ? null
+                : PairedDifference.Of(isByClass
+                    ? [.. differences.GroupBy(pair => pair.Class).Select(same => same.Average(pair => pair.Value!.Value))]
+                    : [.. differences.Select(pair => pair.Value!.Value)]);
+        }
 
         public IEnumerable<(string Class, Pairing Side)> ByClass() =>
             Pairs.GroupBy(pair => pair.One.Key.Class).Select(same => (same.Key, new Pairing(comparison, [.. same])));

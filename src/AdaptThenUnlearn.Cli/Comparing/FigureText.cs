@@ -27,6 +27,11 @@ public static class FigureText
     /// <summary>A difference of shares in percentage points.</summary>
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
+    /// <summary>A difference with its sign; one that is rounded to zero has none.</summary>
+    public static string Signed(double value, Func<double, string> unit) => unit(Math.Abs(value)) is var size && size == unit(0)
+        ? size
+        : (value > 0 ? "+" : "−") + size;
+
     /// <summary>A number with its noun in singular or plural.</summary>
     public static string FormatCount(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
 
