@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 

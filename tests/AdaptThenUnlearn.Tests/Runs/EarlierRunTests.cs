@@ -1,4 +1,4 @@
-using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -166,10 +166,8 @@ public sealed class EarlierRunTests
     [Fact]
     public void VerifyReadings_RecordOfEarlierRuns_IsHeldToTheirLimits()
     {
-        var run = Records.Run();
-        var digest = run.Inputs.Single(input => input.Role == InputRoles.Classifier("auditor")).Sha256;
+        var run = WithWholeDigest(Records.Run());
         var kept = EarlierRun.Append([], run.Policy, run.Inputs, run.Before, Records.Today);
-        Assert.Equal(digest, kept[0].Limits[0].AuditorSha256);
         var stricter = kept[0] with { Limits = [kept[0].Limits[0] with { MaxRate = 0.001 }] };
 
         Assert.Empty(Verify(run with { EarlierRuns = kept }).Problems);
@@ -180,6 +178,21 @@ public sealed class EarlierRunTests
             Verify(run with { EarlierRuns = [kept[0], kept[0]] }).Problems,
             problem => problem.Contains("run 2 does not follow the one before it", StringComparison.Ordinal));
         Assert.NotEmpty(Verify(run with { EarlierRuns = [] }).Problems);
+
+        // The auditor is the extractor too.
+        static RunRecord WithWholeDigest(RunRecord record) => record with
+        {
+            Inputs =
+            [
+                .. record.Inputs.Select(
+                    input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = _auditor } : input),
+            ],
+            Before = WithExtractor(record.Before),
+            After = WithExtractor(record.After!),
+        };
+
+        static Measurement WithExtractor(Measurement measured) =>
+            measured with { Quality = measured.Quality! with { ExtractorSha256 = _auditor } };
 
         static Verification Verify(RunRecord record) => Verification.VerifyReadings(record, Records.Vocabulary, Records.Today);
     }
