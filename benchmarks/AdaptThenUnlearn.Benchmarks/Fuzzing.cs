@@ -17,14 +17,13 @@ internal static class Fuzzing
             CheckpointMutants.Prepare(folder.FullName);
             foreach (var (kind, original) in CheckpointMutants.Originals)
             {
-                var source = new CheckpointMutants(folder.FullName, seed);
                 var refused = 0;
-                for (var mutant = 1; mutant <= mutants; mutant++)
+                for (var done = 0; done < mutants; done += Reported)
                 {
-                    refused += source.Refused(original) ? 1 : 0;
-                    if (mutant % Reported == 0 || mutant == mutants)
-                        Terminal.WriteLine(
-                            FormattableString.Invariant($"{kind}: {mutant} mutants, {refused} refused, the others read"));
+                    var some = Math.Min(Reported, mutants - done);
+                    refused += new CheckpointMutants(folder.FullName, seed + done).CountRefused(original, some);
+                    Terminal.WriteLine(
+                        FormattableString.Invariant($"{kind}: {done + some} mutants, {refused} refused, the others read"));
                 }
             }
         }

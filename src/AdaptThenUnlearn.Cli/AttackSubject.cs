@@ -14,6 +14,9 @@ namespace AdaptThenUnlearn.Cli;
 internal sealed record AttackSubject(
     PolicyFile File, string After, string? OriginalSha256 = null, string? AfterSha256 = null, string? JudgedSha256 = null)
 {
+    /// <summary>Path of the record that names the policy; null where the command line names it.</summary>
+    public string? Record { get; private init; }
+
     /// <summary>Finds it.</summary>
     /// <param name="subject">A policy, or a run's <c>run.json</c>.</param>
     /// <param name="after">The unlearned generator; null for that of the run.</param>
@@ -38,7 +41,10 @@ internal sealed record AttackSubject(
                 Path.GetFullPath(Path.Combine(Path.GetDirectoryName(subject)!, source.File)), source.Overrides, terminal);
             return written.Result.Policy is null
                 ? null
-                : Create(PolicyLocks.Apply(written, lockRequired), after, record, subject);
+                : Create(PolicyLocks.Apply(written, lockRequired), after, record, subject) with
+                {
+                    Record = subject,
+                };
         }
 
         var file = PolicyFile.Read(subject, overrides, terminal);

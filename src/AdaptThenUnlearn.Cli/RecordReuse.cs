@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Runs;
 
@@ -24,5 +25,22 @@ public sealed class RecordReuse(bool fresh, bool reuse, EnvironmentSnapshot envi
                 "another job may have written it"
             : RecordOwner.FindProblem(folder, name);
         return !fresh && reason is null;
+    }
+
+    /// <summary>
+    /// Refuses to run the programs that the policy of a record names, where somebody else may have written the record.
+    /// </summary>
+    /// <param name="policy">Of the record.</param>
+    /// <param name="record">Path of the record.</param>
+    /// <exception cref="BadArgumentException">It is not trusted; nothing was run.</exception>
+    public void RequireMayRun(UnlearningPolicy policy, string record)
+    {
+        var programs = policy.ProgramRoles();
+        if (programs.Count > 0
+            && !MayReuse(Path.GetDirectoryName(Path.GetFullPath(record))!, out var doubt, Path.GetFileName(record))
+            && doubt is not null)
+            throw new BadArgumentException(
+                $"{record}: its policy has programs run ({string.Join(", ", programs)}), and the record is not trusted: {doubt}; "
+                + "nothing was run: look at what the policy names, and add --reuse if nobody else writes that folder");
     }
 }

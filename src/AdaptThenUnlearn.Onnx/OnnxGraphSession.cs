@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using Microsoft.ML.OnnxRuntime;
@@ -18,8 +19,9 @@ internal sealed class OnnxGraphSession : IGraphSession
     /// <summary>Prepares a graph.</summary>
     /// <param name="graph">The whole file.</param>
     /// <param name="threads">Threads that one operator may use, at least 1.</param>
-    /// <exception cref="GraphException">The runtime refuses the graph.</exception>
-    public static OnnxGraphSession Open(byte[] graph, int threads)
+    /// <param name="device">Where it runs: the CPU or a CUDA device.</param>
+    /// <exception cref="GraphException">The runtime refuses the graph, or the device cannot be used.</exception>
+    public static OnnxGraphSession Open(byte[] graph, int threads, Device device)
     {
         using var options = new SessionOptions
         {
@@ -36,7 +38,36 @@ internal sealed class OnnxGraphSession : IGraphSession
 
         // Threads that wait for work in a loop would take libtorch's cores.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        if (device.type is TorchSharp.DeviceType.CUDA)
+            UseCuda(options, device);
         return Explained(() => new OnnxGraphSession(new InferenceSession(graph, options)));
+    }
+
+    /// <summary>The number of a CUDA device; one without a number is the first.</summary>
+    public static int NumberOf(Device device) => Math.Max(0, device.index);
+
+    // As TorchBackend.KeepFloat32 keeps networks: without TF32, and without kernels that are chosen by how fast they are today.
+    private static void UseCuda(SessionOptions options, Device device)
+    {
+        try
+        {
+            using var cuda = new OrtCUDAProviderOptions();
+            cuda.UpdateOptions(new Dictionary<string, string>
+            {
+                ["device_id"] = NumberOf(device).ToString(CultureInfo.InvariantCulture),
+                ["use_tf32"] = "0",
+                ["cudnn_conv_algo_search"] = "DEFAULT",
+            });
+            options.AppendExecutionProvider_CUDA(cuda);
+        }
+        catch (Exception failed) when (IsOfRuntime(failed))
+        {
+            throw new GraphException(
+                "ONNX Runtime cannot use CUDA here, and nothing is run on the CPU in its place. Its provider needs CUDA 13 and "
+                    + "cuDNN 9 in the library path (LD_LIBRARY_PATH, or PATH on Windows); `--device cpu` runs everything on the "
+                    + $"CPU. It said: {failed.Message}",
+                failed);
+        }
     }
 
     /// <inheritdoc/>
@@ -92,12 +123,14 @@ internal sealed class OnnxGraphSession : IGraphSession
         {
             return work();
         }
-        catch (Exception failed) when (failed is OnnxRuntimeException or ArgumentException or InvalidOperationException
-            or NotSupportedException or ExternalException)
+        catch (Exception failed) when (IsOfRuntime(failed))
         {
             throw new GraphException(failed.Message, failed);
         }
     }
+
+    private static bool IsOfRuntime(Exception failed) => failed is OnnxRuntimeException or ArgumentException
+        or InvalidOperationException or NotSupportedException or ExternalException or EntryPointNotFoundException;
 
     private static TensorElementType TypeOf(ScalarType type) => type switch
     {

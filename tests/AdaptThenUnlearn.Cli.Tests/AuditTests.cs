@@ -120,6 +120,41 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("add --reuse", server.Finish().Errors, StringComparison.Ordinal);
     }
 
+    // A record names the programs of its policy. One that somebody else may have written has none of them run.
+    [Fact]
+    public void Audit_OfAPolicyWithPrograms_RunsThemOnlyWhereTheRecordIsTrusted()
+    {
+        Assert.Equal(0, Atu.Run("export", house.At("auditor.safetensors"), "--onnx", house.At("auditor.onnx")).ExitCode);
+        var policy = house.Policy(
+            "programs", "\"maxRate\": 0.9",
+            ("\"auditor\": { \"checkpoint\": \"auditor.safetensors\" }",
+                "\"auditor\": { \"checkpoint\": \"auditor.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"] }"),
+            ("\"quality\": { \"extractor\": \"auditor\", \"reference\": \"reference.safetensors\", "
+                + "\"maxFrechetIncrease\": 100, \"minShareKept\": 0.1 },", ""));
+        var governed = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1", "--no-train");
+        Assert.True(governed.ExitCode == 0, governed.Errors);
+        string[] audit = ["label", "--audit", house.At("out/programs"), "--by", "Ada", "--train-only", "--threads", "1"];
+
+        var (refused, reused) = (OnServer(audit), OnServer([.. audit, "--reuse"]));
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("has programs run (classifier auditor)", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("this is a build server (CI is set)", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains("add --reuse", refused.Errors, StringComparison.Ordinal);
+        Assert.True(reused.ExitCode == 0, reused.Errors);
+        Assert.Equal(0, Atu.Run(audit).ExitCode);   // the record is this user's own
+        Assert.Equal(2, Atu.Run("label", house.At("generator.safetensors"), "--reuse").ExitCode);
+        var attack = OnServer("attack", house.At("out/programs/run.json"), "--after", house.At("generator.safetensors"));
+        Assert.Equal(2, attack.ExitCode);
+        Assert.Contains("has programs run (classifier auditor)", attack.Errors, StringComparison.Ordinal);
+
+        static (int ExitCode, string Output, string Errors) OnServer(params string[] arguments)
+        {
+            using var atu = Atu.StartWith(new Dictionary<string, string> { ["CI"] = "true" }, arguments);
+            return atu.Finish();
+        }
+    }
+
     // The seed was chosen freely before the lock: such a run must not become one that the lock governs.
     [Fact]
     public void Audit_UnderALock_IsOfTheImagesThatDecided()

@@ -6,7 +6,9 @@ using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
+using AdaptThenUnlearn.Torch.Tests.Features;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -81,6 +83,53 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
                   "undesiredFeatures": [
                     { "name": "by-auditor", "annotator": "lenet5", "auditor": "auditor", "class": "8", "maxRate": 0.01 },
                     { "name": "by-lenet5", "annotator": "auditor", "auditor": "lenet5", "class": "8", "maxRate": 0.01 }
+                  ],
+                  "evaluation": { "samples": 600, "maxSamples": 600 }
+                }
+                """);
+            return house.At(name + ".json");
+        }
+    }
+
+    // A TorchScript program takes no noise maps, so the noise of all three has no strength.
+    [Fact]
+    public void Measure_EmbeddedStyleGan2InThreeForms_GivesTheSameCounts()
+    {
+        var models = Path.Combine(Repository.Root, "models", "mnist");
+        using (no_grad())
+        using (var loaded = GeneratorCheckpoint.Load(
+            Path.Combine(models, "stylegan2.safetensors"), "auto", null, null, CPU, generatorAlone: true))
+        {
+            foreach (var (name, strength) in loaded.Generator.state_dict())
+                if (name.EndsWith(".noise.weight", StringComparison.Ordinal))
+                    strength.zero_();
+            SafetensorsFile.Write(house.At("noiseless.safetensors"), loaded.Generator.state_dict());
+            ScriptedStyleGan2.Write(house.At("noiseless.pt"), (StyleGan2Generator)loaded.Generator);
+        }
+
+        var (exitCode, output, errors) =
+            Atu.Run("export", house.At("noiseless.safetensors"), "--onnx", house.At("noiseless.onnx"));
+        Assert.True(exitCode == 0, errors);
+        var counts = Counts(Measure(Write("as-weights", """{ "checkpoint": "noiseless.safetensors" }""")));
+
+        Assert.Equal(counts, Counts(Measure(Write("as-graph", output.Trim().Split('\n')[^1]))));
+        Assert.Equal(counts, Counts(Measure(Write(
+            "as-program", """{ "checkpoint": "noiseless.pt", "format": "torchscript", "latentSize": 64 }"""))));
+        Assert.All(counts, count => Assert.InRange(count.Hits, 20, 120));   // about a tenth of 600
+
+        string Write(string name, string generator)
+        {
+            var (annotator, auditor) = (
+                JsonSerializer.Serialize(Path.Combine(models, "lenet5.safetensors")),
+                JsonSerializer.Serialize(Path.Combine(models, "auditor.safetensors")));
+            File.WriteAllText(house.At(name + ".json"), $$"""
+                {
+                  "schemaVersion": 1,
+                  "name": "{{name}}",
+                  "generator": {{generator}},
+                  "classifiers": { "lenet5": { "checkpoint": {{annotator}} }, "auditor": { "checkpoint": {{auditor}} } },
+                  "undesiredFeatures": [
+                    { "name": "digit-8", "annotator": "lenet5", "auditor": "auditor", "class": "8", "maxRate": 0.01 }
                   ],
                   "evaluation": { "samples": 600, "maxSamples": 600 }
                 }

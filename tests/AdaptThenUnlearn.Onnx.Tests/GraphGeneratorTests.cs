@@ -240,6 +240,26 @@ public sealed class GraphGeneratorTests : IDisposable
     }
 
     [Fact]
+    public void Load_ConstantOfADynamicShape_IsRefused()
+    {
+        var graph = new GraphBuilder();
+        var (z, k) = (graph.Input("z", ScalarType.Float32, "N", 16), graph.Input("k", ScalarType.Float32, "N", "width"));
+        graph.Output(
+            graph.Node("Tanh", [graph.Node("Reshape", [graph.Node("Add", [z, k]), graph.Store(-1, 1, 4, 4)])]), "images",
+            ScalarType.Float32, "N", 1, 4, 4);
+        var path = _folder.Write(graph);
+        var stated = new Dictionary<string, GraphInput>
+        {
+            ["z"] = new(GraphInput.Latent),
+            ["k"] = new(GraphInput.Constant, Value: [1, 2]),
+        };
+
+        Assert.Contains(
+            "has a dynamic dimension that nothing decides", GraphFolder.Refused(() => GraphFolder.Generator(path, stated)),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_OtherLatentSizeThanTheGraphs_IsRefused()
     {
         var (path, _) = _folder.WriteGenerator([1, 4, 4]);

@@ -79,8 +79,8 @@ public sealed class AttackCommand(Terminal terminal)
 
     private readonly Option<bool> _reuse = new("--reuse")
     {
-        Description = "Reuse finished attacks if nothing has changed, even on a build server; anyone who can write the " +
-            "folder can then decide the result",
+        Description = "Reuse finished attacks if nothing has changed, and run the programs that a run.json's policy names, " +
+            "even on a build server; anyone who can write these folders can then decide the result, and what is run",
     };
 
     /// <summary>Builds the command.</summary>
@@ -117,6 +117,8 @@ public sealed class AttackCommand(Terminal terminal)
         if (subject is null)
             return ExitCodes.BadPolicy;
         var (file, policy) = (subject.File, subject.File.Policy);
+        if (subject.Record is { } record)
+            new RecordReuse(fresh: false, parsed.GetValue(_reuse), EnvironmentSnapshot.Capture()).RequireMayRun(policy, record);
         if (images is not null && policy.UndesiredFeatures.Count > 1)
             throw new BadArgumentException(
                 $"--images {images}: the images are of one feature, and the policy has {policy.UndesiredFeatures.Count}");

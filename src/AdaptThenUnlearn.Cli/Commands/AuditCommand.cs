@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Governing;
@@ -46,6 +47,9 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
             throw new LabelException($"{path}: '{feature.Name}' was not measured, so there is nothing to audit: {meaningless}");
         var target = Path.Combine(run.Folder, AuditSheetFile.NameFor(feature.Name, policy.UndesiredFeatures.Count == 1));
         var earlier = Path.Exists(target) ? AuditSheetFile.Read(target).Sheet : null;
+
+        // The record names the programs that are run: it must be one that nobody else could have written.
+        new RecordReuse(fresh: false, request.Reuse, EnvironmentSnapshot.Capture()).RequireMayRun(policy, path);
 
         // Make the images that were judged, with the networks that were measured.
         // A batch is measured by one torch thread, whatever --threads says, except by programs: so the same bits are made again.
@@ -219,4 +223,6 @@ internal sealed class AuditCommand(Terminal terminal, TimeProvider clock)
 /// <param name="Clicks">How many images to look at; null to choose, or to continue.</param>
 /// <param name="Port">Of the page; 0 for any.</param>
 /// <param name="WithoutPage">Whether to draw the images and serve no page.</param>
-internal sealed record AuditRequest(string Run, string? Feature, string? Person, int? Clicks, int Port, bool WithoutPage);
+/// <param name="Reuse">Whether the caller trusts everyone who can write the run's folder.</param>
+internal sealed record AuditRequest(
+    string Run, string? Feature, string? Person, int? Clicks, int Port, bool WithoutPage, bool Reuse);

@@ -48,6 +48,12 @@ public sealed partial class LabelCommand(Terminal terminal)
             "maxRate to be met)",
     };
 
+    private readonly Option<bool> _reuse = new("--reuse")
+    {
+        Description = "With --audit, run the programs that the record's policy names (TorchScript, ONNX), even on a build " +
+            "server; anyone who can write the run's folder can then decide what is run",
+    };
+
     private readonly Option<int> _count = new("--count")
     {
         Description = "Number of images that pages can choose from",
@@ -92,7 +98,7 @@ public sealed partial class LabelCommand(Terminal terminal)
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
             _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, _audit, _by, _clicks,
-            Machine.Device, Machine.Threads, Terminal.Json,
+            _reuse, Machine.Device, Machine.Threads, Terminal.Json,
         };
         _generator.AddTo(command);
         _generator.MakeOptional();
@@ -106,8 +112,8 @@ public sealed partial class LabelCommand(Terminal terminal)
             throw new BadArgumentException("--port must be 0 to 65535");
         if (parsed.GetValue(_audit) is { } run)
             return Audit(parsed, run, cancel);
-        if (parsed.GetValue(_by) is not null || parsed.GetValue(_clicks) is not null)
-            throw new BadArgumentException("--by and --clicks are for --audit; name the run with it");
+        if (parsed.GetValue(_by) is not null || parsed.GetValue(_clicks) is not null || parsed.GetValue(_reuse))
+            throw new BadArgumentException("--by, --clicks and --reuse are for --audit; name the run with it");
         if (!_generator.IsGiven(parsed) || parsed.GetValue(_feature) is not { } feature
             || parsed.GetValue(_out) is not { } output)
             throw new BadArgumentException(
@@ -173,7 +179,7 @@ public sealed partial class LabelCommand(Terminal terminal)
             parsed,
             new AuditRequest(
                 Path.GetFullPath(run), parsed.GetValue(_feature), parsed.GetValue(_by), parsed.GetValue(_clicks),
-                parsed.GetValue(_port), parsed.GetValue(_trainOnly)),
+                parsed.GetValue(_port), parsed.GetValue(_trainOnly), parsed.GetValue(_reuse)),
             cancel);
     }
 

@@ -30,7 +30,7 @@ internal static class GraphGan
     /// <exception cref="CheckpointException">The file is not a graph that makes images.</exception>
     public static LoadedGenerator Load(CheckpointFile file, int? latentSize, GraphUse use, Device device)
     {
-        var generator = Weights.Detach(GraphGenerator.Load(file, latentSize, use));
+        var generator = Weights.Detach(GraphGenerator.Load(file, latentSize, use, device));
         return new LoadedGenerator(
             generator, Discriminator: null, OnnxFormat.FormatName,
             string.Create(
@@ -38,7 +38,7 @@ internal static class GraphGan
             file.Sha256, OnnxFormat.FormatName, Section: null)
         {
             WhyNotTrainable = NoWeights,
-            Notes = device.type == TorchSharp.DeviceType.CPU
+            Notes = generator.RunsOn.type == device.type
                 ? generator.Notes
                 : [.. generator.Notes, "it runs on the CPU, although the run's device is another"],
         };

@@ -39,7 +39,7 @@ internal sealed class GraphGenerator : ImageGenerator, IProbedProgram
     /// <summary>What was found without a word of the policy, and what each input gets; in sentences that call it "it".</summary>
     public IReadOnlyList<string> Notes =>
     [
-        $"it is an ONNX graph, run by {GraphRuntimes.Description}; what its inputs get"
+        $"it is an ONNX graph, run by {_program.Runtime}; what its inputs get"
             + $"{(_inputs.IsFound ? " (it has only one)" : "")}: " + _inputs.Describe(),
         .. new[] { _images.FoundLayout, _images.FoundRange }.OfType<string>(),
     ];
@@ -48,14 +48,15 @@ internal sealed class GraphGenerator : ImageGenerator, IProbedProgram
     /// <param name="file">The graph's file.</param>
     /// <param name="latentSize">Length of a latent vector where the policy says it; otherwise null.</param>
     /// <param name="use">What the policy says of the graph's inputs and of its output.</param>
+    /// <param name="wanted">The device of the networks, on which the graph runs where the runtime can.</param>
     /// <exception cref="CheckpointException">
     /// The graph cannot be run, is no generator, or what it takes and makes is neither said nor certain.
     /// </exception>
-    public static GraphGenerator Load(CheckpointFile file, int? latentSize, GraphUse use)
+    public static GraphGenerator Load(CheckpointFile file, int? latentSize, GraphUse use, Device wanted)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var program = GraphProgram.Load(file, Contract);
+        var program = GraphProgram.Load(file, Contract, wanted);
         try
         {
             var inputs = new GraphInputs(program.Path, program.Model, use.Inputs, latentSize);
@@ -97,6 +98,9 @@ internal sealed class GraphGenerator : ImageGenerator, IProbedProgram
     /// <inheritdoc/>
     /// <remarks>A graph has no seed: noise is left out, and the same latents must give the same images.</remarks>
     public Tensor RunWithSeed(Tensor inputs, long seed) => Generate(inputs, noise: null);
+
+    /// <summary>Where the graph runs.</summary>
+    public Device RunsOn => _program.RunsOn;
 
     /// <inheritdoc/>
     public override ImageGenerator Copy() => new GraphGenerator(_program.Reload(), _inputs, _images, _output);

@@ -9,17 +9,19 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// exceptions of one line.
 /// </summary>
 /// <remarks>
-/// The bytes that run are those whose digest was checked. Graphs run on the CPU, whatever the device of the tensors. A graph
-/// whose
-/// batch has a fixed size is run once for each so many rows; the last rows are filled up with copies, which are dropped again.
+/// The bytes that run are those whose digest was checked. A graph whose batch has a fixed size is run once for each so many rows;
+/// the last rows are filled up with copies, which are dropped again.
 /// </remarks>
 internal sealed class GraphProgram : IDisposable
 {
     private readonly string _contract;
     private readonly IGraphSession _session;
+    private readonly IGraphRuntime _runtime;
+    private readonly Device _wanted;
 
-    private GraphProgram(CheckpointFile file, OnnxModel model, string contract, IGraphSession session) =>
-        (File, Model, _contract, _session) = (file, model, contract, session);
+    private GraphProgram(
+        CheckpointFile file, OnnxModel model, string contract, IGraphSession session, IGraphRuntime runtime, Device wanted) =>
+        (File, Model, _contract, _session, _runtime, _wanted) = (file, model, contract, session, runtime, wanted);
 
     /// <summary>The graph's file, as it was hashed.</summary>
     public CheckpointFile File { get; }
@@ -30,13 +32,20 @@ internal sealed class GraphProgram : IDisposable
     /// <summary>Path of the graph's file.</summary>
     public string Path => File.Path;
 
+    /// <summary>What runs it, and where.</summary>
+    public string Runtime => _runtime.Describe(_wanted);
+
+    /// <summary>Where it runs.</summary>
+    public Device RunsOn => _runtime.DeviceFor(_wanted);
+
     /// <summary>Loads a graph; belongs to the caller.</summary>
     /// <param name="file">An ONNX file.</param>
     /// <param name="contract">What the graph must do, as the end of a sentence.</param>
+    /// <param name="wanted">The device of the networks; the runtime says whether it can run graphs there.</param>
     /// <exception cref="CheckpointException">
     /// The file is missing, has changed or is damaged, no runtime is registered, or the graph must not or cannot be run.
     /// </exception>
-    public static GraphProgram Load(CheckpointFile file, string contract)
+    public static GraphProgram Load(CheckpointFile file, string contract, Device wanted)
     {
         CheckpointFormats.Read(file, OnnxFormat.FormatName);   // says what another file is, and refuses a damaged one
         var model = OnnxModel.Read(file);
@@ -44,18 +53,20 @@ internal sealed class GraphProgram : IDisposable
         var runtime = GraphRuntimes.For(file.Path);
         try
         {
-            return new GraphProgram(file, model, contract, runtime.Open(OnnxModel.BytesOf(file), get_num_threads()));
+            return new GraphProgram(
+                file, model, contract, runtime.Open(OnnxModel.BytesOf(file), get_num_threads(), wanted), runtime, wanted);
         }
         catch (GraphException refused)
         {
             throw new CheckpointException(
-                file.Path, $"cannot be loaded: {Reason(refused)}", Remedy(refused, contract, runtime), cause: refused);
+                file.Path, $"cannot be loaded: {Reason(refused)}", Remedy(refused, contract, runtime.Describe(wanted)),
+                cause: refused);
         }
     }
 
     /// <summary>Loads the same graph again; belongs to the caller.</summary>
     /// <exception cref="CheckpointException">The file is missing or has changed.</exception>
-    public GraphProgram Reload() => Load(File, _contract);
+    public GraphProgram Reload() => Load(File, _contract, _wanted);
 
     /// <summary>The output of a name, or the only one.</summary>
     /// <param name="name">What the policy says; null where it says nothing.</param>
@@ -125,7 +136,7 @@ internal sealed class GraphProgram : IDisposable
             var given = string.Join(", ", inputs.Select(
                 named => $"'{CheckpointException.Sanitize(named.Key)}' {ScriptProgram.ShapeText(named.Value)}"));
             throw new CheckpointException(
-                Path, $"cannot be run on {given}: {Reason(failed)}", Remedy(failed, _contract, GraphRuntimes.For(Path)),
+                Path, $"cannot be run on {given}: {Reason(failed)}", Remedy(failed, _contract, Runtime),
                 cause: failed);
         }
 
@@ -148,10 +159,10 @@ internal sealed class GraphProgram : IDisposable
             StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)),
         400);
 
-    private static string Remedy(GraphException failed, string contract, IGraphRuntime runtime) =>
+    private static string Remedy(GraphException failed, string contract, string runtime) =>
         failed.Message.Contains("opset", StringComparison.OrdinalIgnoreCase)
             || failed.Message.Contains("IR version", StringComparison.OrdinalIgnoreCase)
-            ? $"it is newer than {runtime.Description} reads: export it again with an older one, torch.onnx.export(…, "
+            ? $"it is newer than {runtime} reads: export it again with an older one, torch.onnx.export(…, "
                 + "opset_version=17)"
             : contract;
 }

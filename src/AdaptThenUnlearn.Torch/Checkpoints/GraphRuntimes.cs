@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
@@ -10,8 +11,9 @@ public static class GraphRuntimes
     /// <summary>Registers the runtime, in place of an earlier one.</summary>
     public static void Register(IGraphRuntime runtime) => _registered = runtime;
 
-    /// <summary>What the registered runtime is; null where there is none.</summary>
-    public static string? Description => _registered?.Description;
+    /// <summary>What the registered runtime is, and where it runs graphs; null where there is none.</summary>
+    /// <param name="wanted">The device of the networks.</param>
+    public static string? Describe(Device wanted) => _registered?.Describe(wanted);
 
     /// <summary>The registered runtime.</summary>
     /// <param name="path">The file that needs it.</param>

@@ -5,14 +5,20 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>Runs ONNX graphs. This library has none: the application registers one with <see cref="GraphRuntimes"/>.</summary>
 public interface IGraphRuntime
 {
+    /// <summary>Where it runs a graph: on the wanted device, or on the CPU where it can use no other.</summary>
+    /// <param name="wanted">The device of the networks.</param>
+    Device DeviceFor(Device wanted);
+
     /// <summary>Its name and version, and where it runs graphs: <c>ONNX Runtime 1.31.1 on the CPU</c>.</summary>
-    string Description { get; }
+    /// <param name="wanted">The device of the networks.</param>
+    string Describe(Device wanted);
 
     /// <summary>Prepares a graph; belongs to the caller.</summary>
     /// <param name="graph">The whole file: nothing is read from anywhere else.</param>
     /// <param name="threads">How many threads it may use, at least 1; the same number gives the same bits on one machine.</param>
-    /// <exception cref="GraphException">The runtime refuses the graph.</exception>
-    IGraphSession Open(byte[] graph, int threads);
+    /// <param name="wanted">The device of the networks; the graph runs where <see cref="DeviceFor"/> says.</param>
+    /// <exception cref="GraphException">The runtime refuses the graph, or the device cannot be used.</exception>
+    IGraphSession Open(byte[] graph, int threads, Device wanted);
 }
 
 /// <summary>A graph that can be run, from one thread at a time.</summary>

@@ -44,7 +44,7 @@ internal sealed class GraphClassifier : FeatureClassifier, IProbedProgram
     /// <param name="outputs">Whether one class holds, or several may.</param>
     /// <param name="preprocessor">Prepares the images for the graph; null where it takes them as they are.</param>
     /// <param name="output">Name of the output with the classes; null where it is the only one.</param>
-    /// <param name="device">Where its outputs go; the graph itself runs on the CPU.</param>
+    /// <param name="device">Where its outputs go, and where the graph runs if the runtime can.</param>
     /// <exception cref="CheckpointException">It is not such a graph.</exception>
     public static GraphClassifier Load(
         CheckpointFile file,
@@ -62,7 +62,8 @@ internal sealed class GraphClassifier : FeatureClassifier, IProbedProgram
             "it must turn images, "
                 + (preprocessor is null ? "floating point [N, C, H, H] in -1 to 1" : "as the policy's 'preprocessing' makes them")
                 + ", into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's "
-                + "'outputs' says so)");
+                + "'outputs' says so)",
+            device);
         try
         {
             var chosen = program.Output(output, "\"output\" of the policy's classifier").Name;

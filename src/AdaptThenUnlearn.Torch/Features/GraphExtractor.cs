@@ -40,13 +40,13 @@ internal sealed class GraphExtractor : IFeatureExtractor, IProbedProgram, IDispo
 
     /// <summary>Loads a graph and tries it on a black image.</summary>
     /// <param name="file">An ONNX file.</param>
-    /// <param name="device">Where its features go; the graph itself runs on the CPU.</param>
+    /// <param name="device">Where its features go, and where the graph runs if the runtime can.</param>
     /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
     /// <exception cref="CheckpointException">The file is missing, is no ONNX file, or does not make features of
     /// images.</exception>
     public static GraphExtractor Load(CheckpointFile file, Device device, int? resolution)
     {
-        var program = GraphProgram.Load(file, "it must turn images [N, 3, H, W], 0 to 255, into features [N, D]");
+        var program = GraphProgram.Load(file, "it must turn images [N, 3, H, W], 0 to 255, into features [N, D]", device);
         try
         {
             return new GraphExtractor(program, device, resolution);

@@ -20,6 +20,6 @@ public static class ProcessEnvironment
             RuntimeInformation.OSDescription,
             RuntimeInformation.FrameworkDescription,
             TorchBackend.Version,
-            device.ToString(), get_num_threads(), process.PeakWorkingSet64, runsGraphs ? GraphRuntimes.Description : null);
+            device.ToString(), get_num_threads(), process.PeakWorkingSet64, runsGraphs ? GraphRuntimes.Describe(device) : null);
     }
 }

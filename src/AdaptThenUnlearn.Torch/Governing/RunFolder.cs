@@ -207,8 +207,10 @@ public sealed class RunFolder : IDisposable
         var made = WrittenFiles.Read(path);
         var read = inputs?.EnumerateFiles().ToList() ?? [];
 
-        // The generator of an earlier run may have had another ending, and so another name; its attacks may have been others.
-        var generators = made.Where(name => IsNamedAfter(PolicyName(path, inputs), name) || AuditAttacks.IsPicture(name));
+        // The generator of an earlier run may have had another ending, and so another name, been a command, or had several parts;
+        // its attacks may have been others.
+        var generators = made.Where(name => IsNamedAfter(PolicyName(path, inputs), name) || IsPart(name)
+            || name == GeneratorSource.CommandFile || AuditAttacks.IsPicture(name));
         return [.. ReportsAndPictures.Union(inputs is null ? [] : NamesFor(inputs)).Union(generators).Where(IsOwn)];
 
         bool IsOwn(string name) => new FileInfo(System.IO.Path.Combine(path, name)) is { Exists: true } file
@@ -256,7 +258,7 @@ public sealed class RunFolder : IDisposable
         var isReleased = IsNamedAfter(policy, name) && !ReportsAndPictures.Contains(name)
             && !name.StartsWith(policy + InputFiles.Rejected, StringComparison.Ordinal);
         var isPart = inputs?.GeneratorParts.Any(part => System.IO.Path.GetFileName(part) == name) ?? false;
-        return isPart || name.EndsWith(Earlier, StringComparison.Ordinal) ? name
+        return isPart || (IsPart(name) && !IsNamedAfter(policy, name)) || name.EndsWith(Earlier, StringComparison.Ordinal) ? name
             : isReleased ? name + Earlier
             : null;
     }
@@ -276,6 +278,10 @@ public sealed class RunFolder : IDisposable
 
     private static bool IsNamedAfter(string policy, string file) =>
         file.StartsWith(policy + ".", StringComparison.Ordinal) && file.IndexOfAny(['/', '\\']) < 0;
+
+    // Of the files that atu made beside a record, only weights end so. Those in several files keep the names of their parts.
+    private static bool IsPart(string name) =>
+        name.EndsWith(".safetensors", StringComparison.Ordinal) && name.IndexOfAny(['/', '\\']) < 0;
 
     // A record of any version counts, also one that this version cannot read.
     private static bool HasRecord(string path) =>

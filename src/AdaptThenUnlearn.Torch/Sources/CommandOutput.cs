@@ -14,9 +14,11 @@ internal sealed class CommandOutput
     private readonly IReadOnlyList<PictureFile> _pictures;
     private readonly PictureReader? _reader;
     private readonly string? _array;
+    private readonly CommandProgram _program;
 
-    private CommandOutput(IReadOnlyList<PictureFile> pictures, PictureReader? reader, string? array, ImageShape shape) =>
-        (_pictures, _reader, _array, Shape) = (pictures, reader, array, shape);
+    private CommandOutput(
+        IReadOnlyList<PictureFile> pictures, PictureReader? reader, string? array, ImageShape shape, CommandProgram program) =>
+        (_pictures, _reader, _array, Shape, _program) = (pictures, reader, array, shape, program);
 
     /// <summary>Shape of the images.</summary>
     public ImageShape Shape { get; }
@@ -47,7 +49,7 @@ internal sealed class CommandOutput
         }
         catch (ImageFileException unlike)
         {
-            throw program.Failed($"wrote something else than was asked: {unlike.Message}", unlike);
+            throw WroteSomethingElse(unlike, program);
         }
     }
 
@@ -55,14 +57,25 @@ internal sealed class CommandOutput
     /// <param name="first">From 0.</param>
     /// <param name="count">How many.</param>
     /// <returns><c>[count, C, H, H]</c>, float32, nominally [-1, 1]; belongs to the caller's scope.</returns>
+    /// <exception cref="RunException">A picture is damaged.</exception>
     public Tensor Read(int first, int count)
     {
         using var scope = NewDisposeScope();
-        var images = _reader is null
-            ? ImageQuantizer.FromBytes(Parse(_array!).Images.narrow(0, first, count)).clone()
-            : _reader.Read([.. _pictures.Skip(first).Take(count)], hashed: null);
-        return images.MoveToOuterDisposeScope();
+        try
+        {
+            var images = _reader is null
+                ? ImageQuantizer.FromBytes(Parse(_array!).Images.narrow(0, first, count)).clone()
+                : _reader.Read([.. _pictures.Skip(first).Take(count)], hashed: null);
+            return images.MoveToOuterDisposeScope();
+        }
+        catch (ImageFileException damaged)
+        {
+            throw WroteSomethingElse(damaged, _program);
+        }
     }
+
+    private static RunException WroteSomethingElse(ImageFileException found, CommandProgram program) =>
+        program.Failed($"wrote something else than was asked: {found.Message}", found);
 
     private static bool IsPicture(string file) => PictureKinds.IsRead(file, bitmaps: true);
 
@@ -73,7 +86,7 @@ internal sealed class CommandOutput
             throw WrongCount(files.Count, count, program);
 
         var reader = PictureReader.For(folder, files, choice with { Resize = null });
-        return new CommandOutput(files, reader, array: null, reader.Shape);
+        return new CommandOutput(files, reader, array: null, reader.Shape, program);
     }
 
     private static CommandOutput FromArray(string path, int count, GeneratorChoice choice, CommandProgram program)
@@ -88,7 +101,7 @@ internal sealed class CommandOutput
         var shape = new ImageShape((int)images.shape[1], (int)images.shape[2]);
         if (choice.Channels is { } stated && shape.Channels != (stated == ImagePreprocessing.Grey ? 1 : 3))
             throw program.Failed($"wrote {shape} images, and generator.channels is '{stated}'");
-        return new CommandOutput([], reader: null, path, shape) { Doubt = doubt };
+        return new CommandOutput([], reader: null, path, shape, program) { Doubt = doubt };
     }
 
     private static (Tensor Images, string? Doubt) Parse(string path)

@@ -64,9 +64,8 @@ public static partial class Gate
         findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));
         if (findings.Count > 0 && findings.TrueForAll(finding => finding.OnlyWarns is not null))
             warnings.Add(NothingEnforced);
-        string[] generators = [before.GeneratorSha256, (after ?? before).GeneratorSha256];
         foreach (var waiver in policy.Waivers)
-            Apply(waiver, findings, warnings, today, generators);
+            Apply(waiver, findings, warnings, today, rule => DigestsOf(rule, before, after ?? before));
 
         var outcome = Outcomes.FromFindings(findings);
         return new Verdict(outcome.IsPass(), findings, warnings) { Outcome = outcome };
@@ -417,7 +416,7 @@ public static partial class Gate
     }
 
     // Null unless the counts are possible, of this feature, on the policy's latents and at the policy's sample sizes.
-    private static FeatureReading? FindReading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
+    internal static FeatureReading? FindReading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
         if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
             return null;
@@ -447,7 +446,8 @@ public static partial class Gate
 
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(
-        Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today, IReadOnlyList<string> generators)
+        Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today,
+        Func<RuleName, IReadOnlyList<string>> digestsOf)
     {
         var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
         if (!(Waiver.ParseDay(waiver.Expires) >= today))
@@ -462,16 +462,23 @@ public static partial class Gate
             warnings.Add($"The waiver of {waiver.Rule} was not needed: the rule does not apply to this run.");
         else if (findings[at].State is FindingState.NotMeasured)
             warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
-        else if (WhyNotExcused(waiver, findings[at], generators).ToList() is { Count: > 0 } reasons)
+        else if (WhyNotExcused(waiver, findings[at], digestsOf(findings[at].Rule)).ToList() is { Count: > 0 } reasons)
             warnings.Add($"The waiver of {waiver.Rule} was not applied: {string.Join("; and ", reasons)}.");
         else
             findings[at] = findings[at] with { State = FindingState.Waived, Waiver = waiver };
     }
 
-    private static IEnumerable<string> WhyNotExcused(Waiver waiver, Finding finding, IReadOnlyList<string> generators)
+    // A rule of a shipped file is about that file. The artifact's digest says nothing of it: it may be exported anew, and worse.
+    private static IReadOnlyList<string> DigestsOf(RuleName rule, Measurement before, Measurement judged) => rule.Form is { } form
+        ? [.. (judged.Shipped ?? []).Where(shipped => shipped.Form == form).Select(shipped => shipped.Sha256)]
+        : [before.GeneratorSha256, judged.GeneratorSha256];
+
+    private static IEnumerable<string> WhyNotExcused(Waiver waiver, Finding finding, IReadOnlyList<string> digests)
     {
-        if (waiver.Generator is { } excused && !generators.Contains(excused, StringComparer.OrdinalIgnoreCase))
-            yield return $"it is for another generator ({excused})";
+        if (waiver.Generator is { } excused && !digests.Contains(excused, StringComparer.OrdinalIgnoreCase))
+            yield return finding.Rule.Form is null
+                ? $"it is for another generator ({excused})"
+                : $"it is for another file ({excused}), and the shipped file is {string.Join(", ", digests)}";
         if (waiver.Ceiling is { } ceiling && !IsMet(finding.Comparator, finding.Judged, ceiling))
             yield return Invariant($"it excuses a figure {finding.Comparator} {ceiling}, and {finding.Judged:G5} was judged");
     }

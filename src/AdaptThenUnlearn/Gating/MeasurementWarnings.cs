@@ -15,36 +15,52 @@ internal static class MeasurementWarnings
     /// <param name="measured">Readings of the generator that is judged.</param>
     public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured) =>
     [
-        .. policy.UndesiredFeatures.SelectMany(feature => Find(feature, measured)),
+        .. policy.UndesiredFeatures.SelectMany(feature => feature.LaxLimits()
+            .Select(lax => $"{feature.Name}: {lax}.")
+            .Concat(Find(feature, feature.Name, measured))),
+        .. (measured.Shipped ?? []).Where(shipped => shipped.Measured is not null)
+            .SelectMany(shipped => policy.UndesiredFeatures.SelectMany(
+                feature => FindInImages(feature, $"{feature.Name} in '{shipped.Form}'", shipped.Measured!))),
         .. Sentences(policy.Evaluation.WhyTame(), measured.Diversity?.WhyAlike),
     ];
 
-    private static IEnumerable<string> Find(UndesiredFeature feature, Measurement measured)
+    private static IEnumerable<string> Find(UndesiredFeature feature, string name, Measurement measured)
     {
-        var reading = measured.Features.FirstOrDefault(reading => reading.Feature == feature.Name);
+        var reading = Reading(feature, measured);
         return
         [
-            .. feature.LaxLimits().Select(lax => $"{feature.Name}: {lax}."),
             .. Sentences(
-                reading?.Detection?.WhyWeak is { } weak
-                    ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}"
-                    : null,
+                reading?.Detection?.WhyWeak is { } weak ? $"{name}: the auditor '{reading.Classifier}' is weak: {weak}" : null,
                 reading is { IsAnnotator: true }
-                    ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
+                    ? $"{name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
                         + "of every image: the classifier that labels the training feedback also judges the result"
-                    : null,
-                reading?.Unreadable is { } unreadable and > 0
-                    ? string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{feature.Name}: the auditor '{reading.Classifier}' gave no finite number for {unreadable} of "
-                            + $"{reading.Looks[0].Samples} images, and each of them counts as showing the feature")
-                    : null,
-                Contradiction(feature, reading)),
+                    : null),
+            .. FindInImages(feature, name, measured),
         ];
     }
 
-    // One of two classifiers is wrong, and the auditor's silence is what lets the ban pass.
-    private static string? Contradiction(UndesiredFeature feature, FeatureReading? reading)
+    // What depends on the images; what is known of the classifiers is said once, of the artifact.
+    private static IEnumerable<string> FindInImages(UndesiredFeature feature, string name, Measurement measured)
+    {
+        var reading = Reading(feature, measured);
+        return Sentences(
+            reading?.Unreadable is { } unreadable and > 0
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name}: the auditor '{reading.Classifier}' gave no finite number for {unreadable} of "
+                        + $"{reading.Looks[0].Samples} images, and each of them counts as showing the feature")
+                : null,
+            Contradiction(feature, reading) is { } contradiction ? $"{name}: {contradiction}" : null);
+    }
+
+    private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured) =>
+        measured.Features.FirstOrDefault(reading => reading.Feature == feature.Name);
+
+    /// <summary>Why one of two classifiers is wrong, where the auditor's silence is what lets the limit be met.</summary>
+    /// <param name="feature">With the limit.</param>
+    /// <param name="reading">Of it; null where there is none.</param>
+    /// <returns>A sentence without a full stop; null where they do not contradict each other.</returns>
+    public static string? Contradiction(UndesiredFeature feature, FeatureReading? reading)
     {
         if (reading is not { AnnotatorHits: { } seen, Looks: [var first, ..] }
             || feature.MaxRate is not { } limit
@@ -55,7 +71,7 @@ internal static class MeasurementWarnings
         return ClopperPearson.LowerBound(seen, first.Samples, Confidence) > limit
             ? string.Create(
                 CultureInfo.InvariantCulture,
-                $"{feature.Name}: the annotator sees the feature in {seen} of {first.Samples} images, more than the limit "
+                $"the annotator sees the feature in {seen} of {first.Samples} images, more than the limit "
                     + $"allows, and the auditor '{reading.Classifier}' in {first.Hits}: one of them is wrong; look at the images")
             : null;
     }

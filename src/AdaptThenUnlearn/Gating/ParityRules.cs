@@ -38,12 +38,13 @@ internal static class ParityRules
     {
         var (evaluation, name) = (policy.Evaluation, form.NameInEffect);
         var why = WhyNot(evaluation, form, judged, out var reading);
+        var differs = why ?? WhyOtherArtifact(policy, judged, reading!);
         foreach (var feature in policy.UndesiredFeatures)
         {
             var useless = why
                 ?? (judged.Features.Any(each => each.Feature == feature.Name && each.Audit is not null)
                     ? "a person looked at the images of the artifact, and nobody at those of this file"
-                    : Gate.WhyMeaningless(feature, judged, reading?.Measured));
+                    : Gate.WhyMeaningless(feature, judged, reading?.Measured) ?? WhySilent(feature, reading!));
             if (feature.MaxRate is { } largest)
             {
                 var rule = new Gate.Rule(RuleName.MaxShippedRate(feature.Name, name), Gate.AtMost, largest);
@@ -53,14 +54,14 @@ internal static class ParityRules
             }
 
             if (form.MaxParityDifference is { } limit)
-                foreach (var finding in Answers(evaluation, feature, name, limit, useless, reading))
+                foreach (var finding in Answers(evaluation, feature, name, limit, useless ?? differs, reading))
                     yield return finding;
         }
 
         if (form.MaxPixelDifference is { } levels)
             yield return new Gate.Rule(RuleName.MaxPixelDifference(name), Gate.AtMost, levels) switch
             {
-                var rule when why is not null => rule.NotMeasured(why),
+                var rule when differs is not null => rule.NotMeasured(differs),
                 var rule when reading!.PixelDifference is { } pixels => rule.Judge(
                     pixels, pixels,
                     string.Create(
@@ -72,7 +73,7 @@ internal static class ParityRules
         if (form.MaxFrechetDifference is { } farthest)
             yield return new Gate.Rule(RuleName.MaxFrechetDifference(name), Gate.AtMost, farthest) switch
             {
-                var rule when why is not null => rule.NotMeasured(why),
+                var rule when differs is not null => rule.NotMeasured(differs),
                 var rule when reading!.FrechetDistance is { } distance => rule.Judge(
                     distance, distance,
                     string.Create(
@@ -114,6 +115,35 @@ internal static class ParityRules
                     $"{counts}; McNemar's exact test: p = {added:G3} one-sided, {either:G3} two-sided")),
         ];
     }
+
+    // The artifact's hits, counted again beside the file, must be those that its own reading has. Otherwise the file was compared
+    // with other images than were judged.
+    private static string? WhyOtherArtifact(UnlearningPolicy policy, Measurement judged, ParityReading reading)
+    {
+        foreach (var feature in policy.UndesiredFeatures)
+            if (reading.Find(feature.Name) is { } answers
+                && Gate.FindReading(feature, reading.Measured!, policy.Evaluation) is { Looks: [var own, ..] }
+                && Gate.FindReading(feature, judged, policy.Evaluation) is { Looks: [var artifact, ..] })
+            {
+                if (answers.ArtifactHits(own) is var again && again != artifact.Hits)
+                    return string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"beside this file, the artifact showed '{feature.Name}' in {again} of {own.Samples} images, and in "
+                            + $"{artifact.Hits} when it was judged by itself: these are not the same images, so nothing was "
+                            + $"compared; measure both in one run on one machine");
+            }
+            else
+                return $"'{feature.Name}' was not counted as this policy asks, of the artifact and of this file";
+
+        return null;
+    }
+
+    // An auditor that sees nothing, where the annotator sees more than is allowed, is no measurement of the artifact. Neither is
+    // it one of a file.
+    private static string? WhySilent(UndesiredFeature feature, ParityReading reading) =>
+        reading.Measured!.Features.FirstOrDefault(each => each.Feature == feature.Name) is { Looks: [.., { Hits: 0 }] } silent
+            ? MeasurementWarnings.Contradiction(feature, silent)
+            : null;
 
     // Null where there is a reading, made as the policy asks.
     private static string? WhyNot(

@@ -74,6 +74,10 @@ public sealed record AnswerDifference(string Feature, long Samples, long Artifac
     /// <param name="confidence">One-sided, between 0 and 1.</param>
     public double UpperBound(double confidence) => ClopperPearson.UpperBound(Differing, Samples, confidence);
 
+    /// <summary>Latents on which the artifact shows it, by the file's own counts and by where the answers differ.</summary>
+    /// <param name="form">The file's own counts at the first look.</param>
+    internal long ArtifactHits(Look form) => form.Hits - FormOnly + ArtifactOnly;
+
     /// <summary>Whether the counts are possible beside those of the shipped file.</summary>
     /// <param name="form">The file's own counts at the first look.</param>
     internal bool IsPossible(Look form) =>

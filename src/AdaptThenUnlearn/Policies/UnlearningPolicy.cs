@@ -1146,7 +1146,8 @@ public sealed record EvaluationOptions(
 /// least this where it has a smallest. When absent, any figure is waived.
 /// </param>
 /// <param name="Generator">
-/// SHA-256 of the generator that is excused: the policy's, or the one that is judged. When absent, any is.
+/// SHA-256 of the generator that is excused: the policy's, or the one that is judged; for a rule of a shipped file, that file's.
+/// When absent, any is.
 /// </param>
 /// <param name="ApprovedOn">
 /// UTC day on which it was approved, yyyy-MM-dd; before that day it is not applied. <c>maxWaiverDays</c> needs it.

@@ -106,6 +106,97 @@ public sealed class ParityRulesTests
         Assert.Equal(Outcome.NotEnforced, Outcomes.FromFindings([.. findings]));
     }
 
+    // The artifact was counted twice on the same latents by the same auditor: 31 - 0 + 0 beside the file, and 30 by itself.
+    [Fact]
+    public void Artifact_CountedOtherwiseBesideTheFile_IsNoComparison()
+    {
+        var findings = OfForm(Judge(_policy, Artifact(30, Form(31))));
+
+        Assert.Equal(FindingState.Passed, findings[0].State);   // the file's own rate needs no artifact
+        Assert.Equal(4, findings[1..].Count);
+        Assert.All(findings[1..], finding => Assert.Equal(FindingState.NotMeasured, finding.State));
+        Assert.All(
+            findings[1..],
+            finding => Assert.StartsWith(
+                "beside this file, the artifact showed 'digit-8' in 31 of 10000 images, and in 30 when", finding.Explanation,
+                StringComparison.Ordinal));
+        Assert.All(OfForm(Judge(_policy, Artifact(30, Form(31, formOnly: 1)))), finding => Assert.Equal(
+            FindingState.Passed, finding.State));
+    }
+
+    [Theory]
+    [InlineData("annotator", "8")]
+    [InlineData("auditor", "9")]
+    public void Artifact_CountedByAnotherAuditor_IsNoComparison(string classifier, string shown)
+    {
+        var form = Form(30);
+        var other = form.Measured!.Features[0] with { Classifier = classifier, Class = shown };
+
+        Assert.Equal(
+            FindingState.NotMeasured,
+            StateOf(RuleLimit.MaxParityDifference, form with { Measured = form.Measured with { Features = [other] } }));
+    }
+
+    // The limit is 1 %. An annotator that sees 200 of 10,000 contradicts an auditor that sees none: nothing was measured. Where
+    // the auditor sees some, it is a warning, as of the artifact.
+    [Theory]
+    [InlineData(0, 200, FindingState.NotMeasured, 0)]
+    [InlineData(0, 60, FindingState.Passed, 0)]
+    [InlineData(30, 200, FindingState.Passed, 1)]
+    [InlineData(30, 60, FindingState.Passed, 0)]
+    public void Annotator_ThatContradictsTheAuditorOfAFile_IsToldOrStopsTheRelease(
+        int hits, int seen, FindingState state, int warnings)
+    {
+        var form = Form(hits, artifactOnly: 30 - hits);
+        var reading = form.Measured!.Features[0] with { AnnotatorHits = seen };
+
+        var verdict = Judge(
+            _policy, Artifact(30, form with { Measured = form.Measured with { Features = [reading] } }));
+
+        Assert.Equal(state, OfForm(verdict)[0].State);
+        Assert.Equal(
+            warnings + (state is FindingState.NotMeasured ? 1 : 0),
+            verdict.Warnings.Count(text => text.StartsWith("Digit-8 in 'onnx': the annotator sees", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("c", true)]
+    [InlineData("b", false)]   // the artifact
+    [InlineData("d", false)]
+    public void Waiver_TiedToAFile_ExcusesThatFileAlone(string digit, bool excused)
+    {
+        foreach (var rule in new[]
+        {
+            "digit-8/maxRate/onnx", "digit-8/maxParityDifference/onnx", "shippedAs/maxPixelDifference/onnx",
+        })
+        {
+            var policy = _policy with { Waivers = [new Waiver(rule, "seen", "Ada", "2026-12-31", Generator: Sha(digit))] };
+
+            var verdict = Judge(policy, Artifact(30, Form(300, formOnly: 270) with { PixelDifference = 99 }));
+
+            var finding = verdict.Findings.Single(each => each.Rule == RuleName.Parse(rule));
+            Assert.Equal(excused ? FindingState.Waived : FindingState.Failed, finding.State);
+            Assert.Equal(
+                !excused,
+                verdict.Warnings.Any(text => text.Contains(
+                    $"it is for another file ({Sha(digit)}), and the shipped file is {Sha("c")}", StringComparison.Ordinal)));
+        }
+    }
+
+    // The shipped file's digest excuses nothing of the artifact.
+    [Fact]
+    public void Waiver_TiedToAFile_ExcusesNoRuleOfTheArtifact()
+    {
+        var policy = _policy with
+        {
+            Waivers = [new Waiver("digit-8/maxRate", "seen", "Ada", "2026-12-31", Generator: Sha("c"))],
+        };
+
+        var finding = Judge(policy, Artifact(300, Form(300))).Findings.Single(each => each.Rule.Limit is RuleLimit.MaxRate);
+
+        Assert.Equal(FindingState.Failed, finding.State);
+    }
+
     // Fewer hits are no harm, and still a difference.
     [Fact]
     public void FewerHits_AreADifferenceAndNoAddedHits()
@@ -239,7 +330,7 @@ public sealed class ParityRulesTests
                 Waivers = [new Waiver("shippedAs/maxPixelDifference/onnx", "seen", "Ada", "2026-12-31")],
                 Rules = [new RuleEnforcement("digit-8/maxParityDifference/onnx", RuleEnforcement.Warn)],
             },
-            Artifact(30, Form(30, artifactOnly: 40) with { PixelDifference = 99 }));
+            Artifact(70, Form(30, artifactOnly: 40) with { PixelDifference = 99 }));
         Assert.Equal(
             [FindingState.Passed, FindingState.Warned, FindingState.Passed, FindingState.Waived, FindingState.Passed],
             OfForm(waived).Select(finding => finding.State));

@@ -196,18 +196,12 @@ public sealed class AttackTests : IDisposable
     [MemberData(nameof(Originals))]
     public void Mutants_Thousands_AreReadOrRefusedButNothingElse(string kind)
     {
-        const int Mutants = 6000;
         CheckpointMutants.Prepare(_folder);
-        var mutants = new CheckpointMutants(_folder, seed: kind.Length);
-        var refused = 0;
-        for (var mutant = 0; mutant < Mutants; mutant++)
-        {
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            refused += mutants.Refused(CheckpointMutants.Originals[kind]) ? 1 : 0;
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, AllowedBytes);
-        }
+        var mutants = kind == CheckpointMutants.StyleGan3 ? Mutants.Many : 6000;
 
-        Assert.InRange(refused, Mutants / 4, Mutants - 1);   // most do harm, some do none
+        var refused = new CheckpointMutants(_folder, seed: kind.Length).CountRefused(CheckpointMutants.Originals[kind], mutants);
+
+        Assert.InRange(refused, mutants / 4, mutants - 1);   // most do harm, some do none
     }
 
     [Fact]

@@ -8,19 +8,11 @@ namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 /// <summary>Small honest checkpoints of every format, and what becomes of them when something in them is changed.</summary>
 internal sealed class CheckpointMutants(string folder, int seed)
 {
-    private static readonly byte[][] _extremes =
-        [
-            [0xff, 0xff, 0xff, 0xff],
-            [0, 0, 0, 0x80],
-            [0xff, 0xff, 0xff, 0x7f],
-            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
-            [0, 0, 0, 0, 0, 0, 0, 0],
-            [0, 0, 0, 0, 0, 0, 0, 0x80]
-        ];
+    /// <summary>Name of the kind that NVIDIA's stylegan3 writes.</summary>
+    public const string StyleGan3 = "bare pickle of nested modules";
 
     private const string Part = "part.safetensors";
 
-    private readonly Random _random = new(seed);
     private readonly string _path = Path.Combine(folder, $"mutant-{seed}");
 
     /// <summary>One honest file of each kind, by name.</summary>
@@ -44,7 +36,7 @@ internal sealed class CheckpointMutants(string folder, int seed)
             ("0", 6, Raw([1, 2, 3, 4, 5, 6]))),
         ["bare pickle of protocol 2"] = Pickle(
             Dictionary(("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Encoded([1, 2, 3], 3)))))))),
-        ["bare pickle of nested modules"] = Pickle(Dictionary(
+        [StyleGan3] = Pickle(Dictionary(
             ("G_ema", Object(
                 "Generator",
                 "",
@@ -81,14 +73,16 @@ internal sealed class CheckpointMutants(string folder, int seed)
     public static void Prepare(string folder) => File.WriteAllBytes(Path.Combine(folder, Part), Originals["safetensors"]);
 
     /// <summary>
-    /// Reads a changed file as a user would: its description and every tensor, or nothing but the error that says what is wrong.
+    /// Reads changed files as a user would: the description and every tensor, or nothing but the error that says what is wrong.
     /// </summary>
-    /// <returns>Whether it was refused.</returns>
-    public bool Refused(byte[] original)
+    /// <param name="original">An honest file.</param>
+    /// <param name="count">How many changed ones.</param>
+    /// <returns>How many were refused.</returns>
+    public int CountRefused(byte[] original, int count) => Mutants.CountRefused(original, count, seed, mutant =>
     {
-        File.WriteAllBytes(_path, Changed(original));
+        File.WriteAllBytes(_path, mutant);
         return Refuses(_path);
-    }
+    });
 
     /// <summary>Whether a file is refused; any other exception than the documented one goes through.</summary>
     public static bool Refuses(string path)
@@ -127,34 +121,4 @@ internal sealed class CheckpointMutants(string folder, int seed)
             (Tuple(Integer(4), Integer(4)), Integer(1)),
             (None, Integer(2)),
             (Real(0.5), Integer(3)))));
-
-    private byte[] Changed(byte[] original)
-    {
-        var changed = original.ToList();
-        for (var changes = _random.Next(1, 5); changes > 0 && changed.Count > 0; changes--)
-            Change(changed);
-        return [.. changed];
-    }
-
-    private void Change(List<byte> file)
-    {
-        var at = _random.Next(file.Count);
-        switch (_random.Next(9))
-        {
-            case 0: file[at] ^= (byte)(1 << _random.Next(8)); break;
-            case 1 or 2: file[at] = (byte)_random.Next(256); break;
-            case 3: file.RemoveRange(at, file.Count - at); break;
-            case 4: file.RemoveRange(at, Math.Min(_random.Next(1, 16), file.Count - at)); break;
-            case 5: file.InsertRange(at, file.GetRange(at, Math.Min(_random.Next(1, 64), file.Count - at))); break;
-            case 6: file.InsertRange(at, Enumerable.Repeat((byte)_random.Next(256), _random.Next(1, 32))); break;
-            case 7: Overwrite(file, at, _extremes[_random.Next(_extremes.Length)]); break;
-            default: Overwrite(file, at, [.. file.GetRange(_random.Next(file.Count), 1), .. file.Take(_random.Next(8))]); break;
-        }
-    }
-
-    private static void Overwrite(List<byte> file, int at, byte[] with)
-    {
-        for (var index = 0; index < with.Length && at + index < file.Count; index++)
-            file[at + index] = with[index];
-    }
 }

@@ -94,6 +94,27 @@ public sealed class RunFolderTests : IDisposable
         Assert.Equal("my own", File.ReadAllText(At(Name + ".safetensors.earlier")));
     }
 
+    // What the policy names now is a checkpoint in one file. Before, it was a command, then a checkpoint in several files.
+    [Fact]
+    public void DeleteEarlierResults_GeneratorOfAnotherKind_LeavesNothingOfIt()
+    {
+        var policy = Measuring.AuditorCheckTests.Policy;
+        string[] earlier =
+        [
+            "command.json", $"{policy.Name}.command.json", $"{policy.Name}.rejected.images.txt",
+            "model-00001-of-00002.safetensors", $"{policy.Name}.safetensors.index.json",
+        ];
+        foreach (var name in earlier.Append("my-own.safetensors"))
+            File.WriteAllText(At(name), "earlier");
+        WrittenFiles.Add(_folder, earlier);
+        var inputs = new InputFiles(policy, Path.Combine(_folder, "..", "policy.json"));
+
+        using var folder = RunFolder.Open(_folder, checkpointBytes: 0);
+        folder.DeleteEarlierResults(inputs);
+
+        Assert.Equal([".atu-made", "my-own.safetensors"], TopFiles().Except([FolderLock.FileName]));
+    }
+
     [Theory]
     [InlineData("{ \"policySource\": { \"file\": \"../policies/p.json\" } }", true)]
     [InlineData("{ \"policySource\": { \"file\": \"../policies/q.json\" } }", false)]
