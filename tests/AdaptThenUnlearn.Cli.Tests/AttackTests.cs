@@ -399,6 +399,7 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         if (File.Exists(path))
             return path;
 
+        using var turn = SmallHouse.Randomness.EnterScope();
         using var scope = NewDisposeScope();
         using var networks = Small.Gan(seed: 4);
         GeneratorCheckpoint.Save(path, networks, new Dictionary<string, string>());

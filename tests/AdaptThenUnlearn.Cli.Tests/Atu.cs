@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Text;
-using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Runs the real <c>atu</c> in another process.</summary>
+/// <summary>Runs <c>atu</c>: the real program in another process, or its entry point in this one.</summary>
 internal sealed class Atu : IDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
     private readonly Process _process;
     private readonly Task<string> _output;
     private readonly Task<string> _errors;
@@ -27,7 +26,7 @@ internal sealed class Atu : IDisposable
     public static Atu StartIn(string folder, params string[] arguments) =>
         StartWith(new Dictionary<string, string>(), folder, arguments);
 
-    /// <param name="variables">Environment variables; those of a CI host and tokens are removed.</param>
+    /// <param name="variables">Environment variables, beside those that <see cref="AtuHere.CleanEnvironment"/> leaves.</param>
     /// <param name="arguments">Of the command line.</param>
     public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments) =>
         StartWith(variables, Path.GetTempPath(), arguments);
@@ -41,17 +40,8 @@ internal sealed class Atu : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = folder,
-            // Only the CPU gives the same bytes each time.
-            Environment =
-                { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
+            Environment = { ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
-        start.Environment["DOTNET_TieredPGO"] = "0";   // a short process gains nothing from what it would learn about itself
-        foreach (var name in start.Environment.Keys.Where(
-            name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
-                || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
-            start.Environment.Remove(name);
-        foreach (var name in BuildServer.Variables)
-            start.Environment.Remove(name);
         foreach (var (name, value) in variables)
             start.Environment[name] = value;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "atu.dll"));
@@ -60,7 +50,11 @@ internal sealed class Atu : IDisposable
         return new Atu(Process.Start(start)!);
     }
 
-    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments)
+    /// <summary>Runs a command line in this process, where nothing depends on a process of its own.</summary>
+    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments) => AtuHere.Run(arguments);
+
+    /// <summary>Runs a command line in a new process, where a test is about the program as a whole.</summary>
+    public static (int ExitCode, string Output, string Errors) RunProcess(params string[] arguments)
     {
         using var atu = Start(arguments);
         return atu.Finish();

@@ -237,6 +237,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
     private void Classifiers()
     {
+        using var turn = SmallHouse.Randomness.EnterScope();
         foreach (var (file, seed) in new[] { ("label-annotator.safetensors", 5), ("label-auditor.safetensors", 6) })
             using (var classifier = Small.LabelClassifier(seed))
                 ClassifierCheckpoint.Save(house.At(file), classifier);

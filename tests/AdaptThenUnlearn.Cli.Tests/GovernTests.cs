@@ -475,7 +475,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
-        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out")
+        Atu.RunProcess(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out")
             ? Array.Empty<string>()
             : ["--out", house.At("out")]]);
 

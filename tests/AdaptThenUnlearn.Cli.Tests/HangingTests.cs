@@ -18,8 +18,8 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             var policy = house.Policy("piped", edit: (input, $"\"{path}\""));
 
-            var (checkedCode, _, _) = Atu.Run("policy", "check", policy);
-            var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("piped-out"), "--threads", "1");
+            var (checkedCode, _, _) = Atu.RunProcess("policy", "check", policy);
+            var (exitCode, _, errors) = Atu.RunProcess("govern", policy, "--out", house.At("piped-out"), "--threads", "1");
 
             Assert.Equal(0, checkedCode);
             Assert.Equal(3, exitCode);
@@ -34,7 +34,7 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
         foreach (var path in new[] { "/dev/zero", Pipe() })
             foreach (var command in new[] { new[] { "policy", "check", path }, ["govern", path, "--out", house.At("none")] })
             {
-                var (exitCode, _, errors) = Atu.Run(command);
+                var (exitCode, _, errors) = Atu.RunProcess(command);
 
                 Assert.Equal(2, exitCode);
                 Assert.Contains("error ATU2000: the policy cannot be read", errors, StringComparison.Ordinal);
@@ -50,7 +50,7 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
         foreach (var path in new[] { Pipe(), house.At("long.json") })
             foreach (var command in new[] { "verify", "report" })
             {
-                var (exitCode, _, errors) = Atu.Run(command, path);
+                var (exitCode, _, errors) = Atu.RunProcess(command, path);
 
                 Assert.Equal(3, exitCode);
                 Assert.Contains("error ATU2009", errors, StringComparison.Ordinal);
@@ -63,17 +63,17 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices go by other names there");
         var policy = house.Policy("device", "\"maxRate\": 0.9");
         string[] govern = ["govern", policy, "--out", house.At("device-out"), "--threads", "1"];
-        Assert.Equal(0, Atu.Run(govern).ExitCode);
+        Assert.Equal(0, Atu.RunProcess(govern).ExitCode);
         var path = house.At("device-out/device/run.json");
         var record = RunRecordFile.Read(path);
         RunRecordFile.Write(
             path, record with { Outputs = [.. record.Outputs, new OutputFile("x", "/dev/zero", new string('0', 64))] });
 
-        var (exitCode, _, errors) = Atu.Run("verify", path);
+        var (exitCode, _, errors) = Atu.RunProcess("verify", path);
 
         Assert.Equal(1, exitCode);
         Assert.Contains("x /dev/zero does not lie in the run's folder", errors, StringComparison.Ordinal);
-        Assert.Equal(0, Atu.Run(govern).ExitCode);   // it is run again
+        Assert.Equal(0, Atu.RunProcess(govern).ExitCode);   // it is run again
         Assert.Equal(record.Outputs.Count, RunRecordFile.Read(path).Outputs.Count);
     }
 
@@ -83,7 +83,7 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Signals.SkipWithoutInterrupt();
         var policy = house.Policy("hashed", "\"maxRate\": 0.9");
-        Assert.Equal(0, Atu.Run("govern", policy, "--out", house.At("hashed-out"), "--threads", "1").ExitCode);
+        Assert.Equal(0, Atu.RunProcess("govern", policy, "--out", house.At("hashed-out"), "--threads", "1").ExitCode);
         using (var file = File.Create(house.At("hashed-out/hashed/hashed.safetensors")))
             file.SetLength(1L << 40);
         using var atu = Atu.Start("verify", house.At("hashed-out/hashed/run.json"));

@@ -16,7 +16,7 @@ public sealed partial class HelpTests(SmallHouse house) : IClassFixture<SmallHou
     [InlineData("backend")]
     public void Command_NoneGiven_ShowsTheHelpAndFails(string words)
     {
-        var (exitCode, output, errors) = Atu.Run(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        var (exitCode, output, errors) = Atu.RunProcess(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("Commands:", output, StringComparison.Ordinal);
@@ -26,7 +26,7 @@ public sealed partial class HelpTests(SmallHouse house) : IClassFixture<SmallHou
     [Fact]
     public void Help_OfTheTool_HasTheExitCodesAndVariablesOfTheManual()
     {
-        var (exitCode, help, _) = Atu.Run("--help");
+        var (exitCode, help, _) = Atu.RunProcess("--help");
 
         Assert.Equal(0, exitCode);
         var codes = Rows("diagnostics.md").Where(row => Regex.IsMatch(row.Name, @"^\d+$"));

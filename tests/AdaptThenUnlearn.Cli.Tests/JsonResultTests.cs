@@ -102,7 +102,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         string[] threads =
             command is "govern" or "measure" or "tune" or "attack" or "pretrain" or "label" ? ["--threads", "1"] : [];
-        var (exitCode, output, errors) = Atu.Run([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
+        var (exitCode, output, errors) = Atu.RunProcess([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
 
         Assert.True(exitCode == 0, errors);
         using var document = JsonDocument.Parse(output);   // refuses anything before or after the document
@@ -129,7 +129,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         File.WriteAllBytes(house.At("corrupt.safetensors"), File.ReadAllBytes(house.At("generator.safetensors"))[..5000]);
         var corrupt = house.Policy("corrupt", edit: ("\"generator.safetensors\"", "\"corrupt.safetensors\""));
 
-        var (exitCode, output, _) = Atu.Run(
+        var (exitCode, output, _) = Atu.RunProcess(
             "govern", house.Policy("before", "\"maxRate\": 0.9"), corrupt, "--no-train", "--threads", "1", "--json",
             "--out", house.At("out-corrupt"));
 
@@ -145,7 +145,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         var folder = house.At("out-verdict");
 
-        var (exitCode, output, _) = Atu.Run(
+        var (exitCode, output, _) = Atu.RunProcess(
             "govern", house.Policy("unmet"), "--no-train", "--threads", "1", "--json", "--out", folder);
 
         Assert.Equal(1, exitCode);
@@ -160,7 +160,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     [Fact]
     public void PolicyCheck_Mistakes_AreMessagesWithTheirPlaces()
     {
-        var (exitCode, output, errors) = Atu.Run("policy", "check", house.Policy("mistaken", "\"maxRate\": 7"), "--json");
+        var (exitCode, output, errors) = Atu.RunProcess("policy", "check", house.Policy("mistaken", "\"maxRate\": 7"), "--json");
 
         Assert.Equal(2, exitCode);
         using var document = JsonDocument.Parse(output);
@@ -181,7 +181,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         const string Name = "\"name\": \"loud\",";
         var policy = house.Policy("loud", edit: (Name, $"{Name} \"description\": \"{Command}\","));
 
-        var output = Atu.Run("policy", "check", policy, "--effective", "--json").Output;
+        var output = Atu.RunProcess("policy", "check", policy, "--effective", "--json").Output;
 
         Assert.DoesNotContain("##", output, StringComparison.Ordinal);
         using var document = JsonDocument.Parse(output);
@@ -195,7 +195,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         string[] govern = ["govern", house.Policy("hushed"), "--threads", "1", "--out", house.At("out-hushed"), "--advisory"];
 
-        var (exitCode, output, errors) = Atu.Run([.. govern, "--quiet"]);
+        var (exitCode, output, errors) = Atu.RunProcess([.. govern, "--quiet"]);
 
         Assert.Equal(0, exitCode);
         Assert.Contains("hushed: ", output, StringComparison.Ordinal);
@@ -209,7 +209,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         var folder = house.At(Path.GetRandomFileName());
         var policy = house.Policy("recorded", "\"maxRate\": 0.9");
-        var (exitCode, _, errors) = Atu.Run("govern", policy, "--no-train", "--threads", "1", "--out", folder);
+        var (exitCode, _, errors) = Atu.RunProcess("govern", policy, "--no-train", "--threads", "1", "--out", folder);
         Assert.True(exitCode == 0, errors);
         return Path.Combine(folder, "recorded", "run.json");
     }
@@ -222,7 +222,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(Path.Combine(folder, "public.pem"), key.ExportSubjectPublicKeyInfoPem());
         Assert.Equal(
-            0, Atu.Run("attest", record, "--format", "model-signing", "--key", Path.Combine(folder, "key.pem")).ExitCode);
+            0, Atu.RunProcess("attest", record, "--format", "model-signing", "--key", Path.Combine(folder, "key.pem")).ExitCode);
         return
         [
             Path.Combine(folder, "recorded.safetensors"), "--signature", Path.Combine(folder, "model.sig"),
@@ -234,7 +234,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         string[] parts = [house.At("first.safetensors"), house.At("second.safetensors")];
         foreach (var (number, part) in parts.Index())
-            Assert.Equal(0, Atu.Run(
+            Assert.Equal(0, Atu.RunProcess(
                 "measure", house.Policy("measured"), "--threads", "1", "--out", part,
                 "--shard", string.Create(CultureInfo.InvariantCulture, $"{number + 1}/2")).ExitCode);
         return parts;
@@ -268,7 +268,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     // The commands without subcommands, as --help lists them.
     private static IEnumerable<string> Leaves(string command)
     {
-        var (_, help, _) = Atu.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+        var (_, help, _) = Atu.RunProcess([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
         var names = SubcommandPattern().Matches(help.Split("Commands:").ElementAtOrDefault(1)?.Split("\n\n")[0] ?? "");
         return names.Count == 0 ? [command] : names.SelectMany(name => Leaves($"{command} {name.Groups[1].Value}"));
     }

@@ -252,6 +252,7 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
     public void Example_OnThePage_RunsAsItStandsThere()
     {
         using var other = new SmallHouse();
+        using (SmallHouse.Randomness.EnterScope())
         using (var networks = ForeignFiles.Gan("dcgan"))
         {
             networks.Generator.eval();

@@ -178,6 +178,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
 
     private void WriteFiles(string section)
     {
+        using var turn = SmallHouse.Randomness.EnterScope();
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var architecture = section switch

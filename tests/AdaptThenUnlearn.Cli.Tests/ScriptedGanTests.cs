@@ -174,6 +174,7 @@ public sealed class ScriptedHouse : IDisposable
 
     public ScriptedHouse()
     {
+        using var turn = SmallHouse.Randomness.EnterScope();
         using var networks = ForeignFiles.Gan("dcgan");
         networks.Generator.eval();
         networks.Discriminator.eval();

@@ -239,6 +239,7 @@ public sealed class ShippedHouse : IDisposable
     // The first of other generators whose images the auditor mostly takes for banned ones.
     private void SaveFrequent(string name)
     {
+        using var turn = SmallHouse.Randomness.EnterScope();
         using var auditor = ClassifierCheckpoint.Load(At("auditor.safetensors"), sha256: null, classes: null, CPU);
         for (var seed = 10; seed < 100; seed++)
         {

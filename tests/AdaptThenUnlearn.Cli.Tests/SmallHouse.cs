@@ -11,12 +11,13 @@ namespace AdaptThenUnlearn.Cli.Tests;
 /// <summary>A folder with the smallest generator, classifiers, reference and policy that <c>atu</c> can govern.</summary>
 public sealed class SmallHouse : IDisposable
 {
-    private static readonly Lock _randomness = new();   // torch's default random source belongs to the whole process
+    /// <summary>Held by whoever seeds torch's default random source, which belongs to the whole process.</summary>
+    internal static Lock Randomness { get; } = new();
 
     public SmallHouse()
     {
         TorchBackend.Load();   // waits for a test on another thread that is loading libtorch just now
-        lock (_randomness)
+        lock (Randomness)
             Build();
     }
 
