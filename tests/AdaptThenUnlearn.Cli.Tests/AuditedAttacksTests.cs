@@ -190,6 +190,54 @@ public sealed class AuditedAttacksTests(SmallHouse house) : IClassFixture<SmallH
         Assert.False(File.Exists(house.At("undiscriminating-out/undiscriminating/run.json")));
     }
 
+    // An advisory attack is made as far as it goes. What it could not try is a warning in every place, and never a pass.
+    [Fact]
+    public void Relearning_AdvisoryWithoutDiscriminator_WarnsThatItWasNotMeasured()
+    {
+        var policy = Audited(
+            "advised", Lax, """{ "attack": "relearning", "maxSuccess": 1, "budget": { "samples": 60 }, "advisory": true }""",
+            ("\"generator.safetensors\"", "\"no-discriminator.safetensors\""));
+
+        var (exitCode, output, errors) = Govern(policy, "advised-out", "--no-train");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Matches("advised.json\\(4,.*warning ATU3010: .*ban/maxSuccess/relearning", errors);
+        Assert.Contains("there is no discriminator to train with", errors, StringComparison.Ordinal);
+        Assert.Contains("Passed with warnings", output, StringComparison.OrdinalIgnoreCase);
+        var record = RunRecordFile.Read(house.At("advised-out/advised/run.json"));
+        var finding = record.Verdict.Findings.Single(each => each.Rule == RuleName.MaxSuccess("ban", "relearning"));
+        Assert.Equal((FindingState.WarnedNotMeasured, null), (finding.State, finding.Observed));
+        Assert.Equal(Outcome.PassedWithWarnings, record.Verdict.Outcome);
+        Assert.NotNull(Assert.Single(record.Before.Attacks!).NotMeasured);
+        Assert.Equal(0, Atu.Run("verify", house.At("advised-out/advised/run.json")).ExitCode);
+    }
+
+    // No attack succeeds more often than on the same generator; with another budget nothing can be compared, and that fails.
+    [Fact]
+    public void Ratchet_OnAttacks_PassesTheSameGeneratorAndNoOtherBudget()
+    {
+        const string Attack = """{ "attack": "truncation", "maxSuccess": 1, "budget": { "samples": 60 } }""";
+        var policy = Audited("ratcheted", Lax, Attack);
+        Assert.Equal(0, Govern(policy, "ratcheted-one", "--no-train").ExitCode);
+        var accepted = house.At("ratcheted-one/ratcheted/run.json");
+
+        var same = Govern(policy, "ratcheted-two", "--no-train", "--ratchet", accepted);
+
+        Assert.True(same.ExitCode == 0, same.Errors);
+        var path = house.At("ratcheted-two/ratcheted/run.json");
+        var rule = RuleName.NoWorseSuccess("ban", "truncation");
+        Assert.Equal(
+            FindingState.Passed,
+            RunRecordFile.Read(path).Verdict.Findings.Single(finding => finding.Rule == rule).State);
+        Assert.Equal(0, Atu.Run("verify", path).ExitCode);
+
+        Audited("ratcheted", Lax, Attack.Replace("60", "61", StringComparison.Ordinal));
+        var other = Govern(policy, "ratcheted-three", "--no-train", "--ratchet", accepted);
+        Assert.Equal(1, other.ExitCode);
+        Assert.Matches("ratcheted.json\\(4,.*not measured ban/noWorseThanBaseline/truncation", other.Errors);
+        Assert.Contains("its attack had another budget", other.Errors, StringComparison.Ordinal);
+    }
+
     private string Audited(string name, string limits, string audits, params (string From, string To)[] edit) => house.Policy(
         name, limits,
         [("\"schemaVersion\": 1,", $"\"schemaVersion\": 1,\n  \"audits\": [\n{audits}\n],"), .. edit]);

@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Cli.Sharding;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Measuring;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -120,6 +122,36 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
         var folder = house.At($"{output}/{Name}");
         Assert.False(File.Exists(Path.Combine(folder, "run.json")));
         Assert.Empty(Directory.EnumerateFiles(folder, Name + ".*"));
+    }
+
+    // Numbers by other kernels differ in their last bits: they are merged, and the record says of which kinds they are.
+    [Fact]
+    public void Govern_PartsByOtherKernels_AreNotMergedSilently()
+    {
+        var policy = house.Policy("mixed", "\"maxRate\": 0.9");
+        var files = MeasureOnce(policy, 2, "mixed");
+        Edit(files[1], origin => origin with { Torch = origin.Torch + " without oneDNN" });
+
+        var (exitCode, _, errors) = Govern(policy, "mixed-out", files);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("the parts were computed by different kernels: TorchSharp ", errors, StringComparison.Ordinal);
+        var warning = Assert.Single(RunRecordFile.Read(house.At("mixed-out/mixed/run.json")).WarningRemarks());
+        Assert.Matches("on cpu \\(part 1\\); TorchSharp .* without oneDNN on cpu \\(part 2\\)", warning);
+        Assert.Contains(
+            "warning ATU2101", Atu.Run(["merge", policy, .. files, "--threads", "1"]).Errors, StringComparison.Ordinal);
+
+        Edit(files[1], origin => origin with { Torch = null });
+        var unknown = Govern(policy, "mixed-out", files);
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.Contains("does not say which kernels computed it", unknown.Errors, StringComparison.Ordinal);
+
+        static void Edit(string file, Func<ShardOrigin, ShardOrigin> change)
+        {
+            using var scope = NewDisposeScope();
+            var shard = MeasurementShard.Load(file);
+            (shard with { Origin = change(shard.Origin) }).Save(file);   // with a checksum that fits
+        }
     }
 
     [Theory]

@@ -78,8 +78,10 @@ public sealed class MeasureCommand(Terminal terminal)
             [
                 .. FilePattern.ExpandAll(parsed.GetRequiredValue(_parts)).Select(file => MeasurementShard.Load(file, cancel))
             ];
-            return PrintMeasurement(
-                MeasurementShard.Merge(shards, context.Fingerprint, context.Generator.Sha256, evaluator), context);
+            var measured = MeasurementShard.Merge(shards, context.Fingerprint, context.Generator.Sha256, evaluator);
+            if (ShardOrigin.FindMixture(shards.Select(shard => shard.Origin)) is { } mixture)
+                terminal.WriteDiagnostic(context.File.CreateWarning("$.generator", RunCodes.Remark, mixture));
+            return PrintMeasurement(measured, context);
         }, cancel));
         return command;
     }

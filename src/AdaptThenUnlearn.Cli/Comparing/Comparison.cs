@@ -89,14 +89,17 @@ public sealed record ComparedPair(ComparedCell One, ComparedCell Other);
 /// <summary>The hardware of a run. Only times on the same hardware compare.</summary>
 /// <param name="Device">E.g. <c>cpu</c> or <c>cuda:0</c>.</param>
 /// <param name="Threads">Number of CPU threads.</param>
-public readonly record struct RunHardware(string Device, int Threads)
+/// <param name="Kernels">Which kernels computed, such as <c>without oneDNN</c>; empty for the usual ones.</param>
+public readonly record struct RunHardware(string Device, int Threads, string Kernels = "")
 {
     /// <summary>The hardware that a run was made on.</summary>
-    public static RunHardware FromCell(ComparedCell cell) => new(cell.Environment.Device, cell.Environment.Threads);
+    public static RunHardware FromCell(ComparedCell cell) => new(
+        cell.Environment.Device, cell.Environment.Threads,
+        cell.Environment.Torch.Split(' ', 2) is [_, var kernels] ? kernels : "");   // after the version
 
     /// <inheritdoc/>
-    public override string ToString() =>
-        FormattableString.Invariant($"{Device} with {Threads} thread{(Threads == 1 ? "" : "s")}");
+    public override string ToString() => FormattableString.Invariant(
+        $"{Device} with {Threads} thread{(Threads == 1 ? "" : "s")}{(Kernels.Length == 0 ? "" : $" {Kernels}")}");
 }
 
 /// <summary>The figures of one method over some classes and seeds.</summary>

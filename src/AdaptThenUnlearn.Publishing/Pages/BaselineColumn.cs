@@ -33,9 +33,9 @@ internal static class BaselineColumn
         var difference = family.Nearest.Observed is { } isNow
             ? $" ({FindingNumbers.WriteDifference(least.Rule, least.Observed!.Value, isNow)})"
             : "";
-        var limit = least.Limit.Equals(family.Nearest.Limit)
+        var limit = least.Limit is not { } its || its.Equals(family.Nearest.Limit)
             ? ""
-            : $", limit {MarkdownText.Escape(least.Comparator)} {FindingNumbers.WriteLimit(least.Rule, least.Limit)}";
+            : $", limit {MarkdownText.Escape(least.Comparator)} {FindingNumbers.WriteLimit(least.Rule, its)}";
         return $"{Write(least)}{difference}{limit}";
 
         static string Write(Finding finding) => Rounded(finding, finding.Observed);

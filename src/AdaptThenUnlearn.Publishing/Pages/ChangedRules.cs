@@ -86,10 +86,10 @@ public static class ChangedRules
             parts.Add($"{Mark(before.State)} → {Mark(finding.State)} ({old} → {now})");
         else if (old != now)
             parts.Add($"{old} → {now}");
-        if (before.Limit is { } limit && !limit.Equals(finding.Limit))
+        if (before.Limit is { } limit && finding.Limit is { } current && !limit.Equals(current))
             parts.Add(
                 $"limit {MarkdownText.Escape(finding.Comparator)} {FindingNumbers.WriteLimit(finding.Rule, limit)} → "
-                    + $"{MarkdownText.Escape(finding.Comparator)} {FindingNumbers.WriteLimit(finding.Rule, finding.Limit)}");
+                    + $"{MarkdownText.Escape(finding.Comparator)} {FindingNumbers.WriteLimit(finding.Rule, current)}");
         if (before.WaivedUntil is { } day && finding.Waiver is { } waiver && day != waiver.Expires)
             parts.Add($"waived until {day} → {MarkdownText.Escape(MarkdownText.Clip(waiver.Expires, 10))}");
         return string.Join(", ", parts);

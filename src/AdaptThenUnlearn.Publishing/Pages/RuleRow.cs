@@ -60,7 +60,7 @@ public sealed record RuleRow(string Measured, string Bound, string Limit, string
                 var share = measured.Shares.FirstOrDefault(each => each.Class == rule.Subject && each.Classifier == classifier);
                 return share is null ? None : Rate(share.Hits, share.Samples);
 
-            case RuleLimit.MaxSuccess:
+            case RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess:
                 return measured.FindAttack(rule.Attack!, rule.Subject!)?.Strongest is { } strongest
                     ? Rate(strongest.Successes, strongest.Attempts)
                     : None;

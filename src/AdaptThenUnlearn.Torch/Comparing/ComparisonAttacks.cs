@@ -109,7 +109,7 @@ public sealed class ComparisonAttacks(
 
     // Everything that decides the result is in the name, so that a cell of another version or libtorch is not mistaken for one
     // of this. The number of threads is not: machines that share the work may differ in it.
-    private string FolderOf(AttackedClass asked, AttackTarget target)
+    internal string FolderOf(AttackedClass asked, AttackTarget target)
     {
         var name = target.Key?.FileName ?? $"original-{CellKey.Slug(asked.Class)}";
         var digest = Sha256Digest.Compute(string.Join(

@@ -228,7 +228,10 @@ public sealed class UnlearningRun(
             request.Tool, request.Source.EffectiveSha256, _policy,
             _inputs.Where(input => input.Role != InputRoles.Baseline && !InputRoles.IsShippedForm(input.Role))
                 .Select(input => (input.Role, input.Sha256)));
-        return MeasurementShard.Merge(shards, fingerprint, original.Sha256, evaluator);
+        var measured = MeasurementShard.Merge(shards, fingerprint, original.Sha256, evaluator);
+        if (ShardOrigin.FindMixture(shards.Select(shard => shard.Origin)) is { } mixture)
+            inputs.AddRemark(InputRoles.Generator, mixture, isWarning: true);
+        return measured;
     }
 
     private UnlearnedGenerator Unlearn(

@@ -315,7 +315,7 @@ public sealed class GeneratorEvaluator(
 
         QualityReading Reading(IReadOnlyList<MetricValue> values) => new(
             extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
-            Math.Min(found, wanted), reference.Moments.Count ?? 0, values);
+            Math.Min(found, wanted), reference.Moments.Count, values);
     }
 
     // The Fréchet distance has the reason; the other metrics have no value for the same reason.

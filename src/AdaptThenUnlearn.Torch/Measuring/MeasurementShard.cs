@@ -264,6 +264,9 @@ public sealed record MeasurementShard(
             shard.Fingerprint != fingerprint || shard.GeneratorSha256 != generatorSha256) is { } foreign)
             return $"{foreign.Name} was measured with another policy, generator, classifier, reference or version of atu";
 
+        if (shards.FirstOrDefault(shard => string.IsNullOrEmpty(shard.Origin.Torch)) is { } unknown)
+            return $"{unknown.Name} does not say which kernels computed it, and they may have been wrong; {AgainRemedy}";
+
         var parts = shards[0].Origin.Parts;
         if (shards.FirstOrDefault(shard => shard.Origin.Parts != parts) is { } other)
             return $"{other.Name} is {other.Origin}, and {shards[0].Name} is {shards[0].Origin}: they were divided differently";

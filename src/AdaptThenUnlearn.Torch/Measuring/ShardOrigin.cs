@@ -15,6 +15,24 @@ public sealed record ShardOrigin(
     int Part, int Parts, string Machine, string Device, int Threads, DateTimeOffset Started, DateTimeOffset Finished,
     string? Torch = null)
 {
+    /// <summary>
+    /// Says that parts were computed by different kernels, in a sentence without a full stop; null where they were not. Such
+    /// numbers differ in their last bits, so that the merged ones are those of no single process.
+    /// </summary>
+    /// <param name="origins">Of every part.</param>
+    public static string? FindMixture(IEnumerable<ShardOrigin> origins)
+    {
+        var kinds = origins.OrderBy(origin => origin.Part)
+            .GroupBy(
+                origin => $"TorchSharp {origin.Torch} on {origin.Device.Split(':')[0]}",
+                origin => origin.Part.ToString(CultureInfo.InvariantCulture))
+            .Select(parts => $"{parts.Key} (part {string.Join(", ", parts)})")
+            .ToList();
+        return kinds.Count < 2 ? null
+            : $"the parts were computed by different kernels: {string.Join("; ", kinds)}; their numbers are not those of one "
+                + "process in the last bits: measure all parts on one kind of machine";
+    }
+
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"part {Part} of {Parts}");
 }

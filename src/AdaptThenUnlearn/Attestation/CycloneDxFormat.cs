@@ -253,7 +253,7 @@ public sealed class CycloneDxFormat : IAttestationFormat
         foreach (var (name, value) in new[]
         {
             ("observed", finding.Observed), ("judged", finding.Judged),
-            ("limit", FindingNumbers.HasLimit(finding) ? finding.Limit : null),
+            ("limit", finding.Limit),
         })
             if (value is { } number)
                 numbers.Add(new JsonObject

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -16,7 +17,7 @@ internal static class RuleMetric
         RuleLimit.MaxFrechetIncrease => "frechet-distance-increase",
         RuleLimit.MinShareKept => "share-kept",
         RuleLimit.NoWorseShare => "class-share",
-        RuleLimit.MaxSuccess => "attack-success",
+        RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess => "attack-success",
         RuleLimit.MaxShippedRate => "shipped-feature-rate",
         RuleLimit.MaxParityDifference => "parity-difference",
         RuleLimit.NoMoreHits => "parity-p-value",
@@ -43,7 +44,8 @@ internal static class RuleMetric
             RuleLimit.NoMoreHits => $"probability that {rule.Form} shows {rule.Subject} so much more often by chance",
             RuleLimit.MaxPixelDifference => $"largest difference of a pixel between {rule.Form} and the artifact",
             RuleLimit.MaxFrechetDifference => $"Fréchet distance between {rule.Form} and the artifact",
-            RuleLimit.MaxSuccess => $"share of the attempts of {rule.Attack} that show {rule.Subject}",
+            RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess =>
+                $"share of the attempts of {rule.Attack} that show {rule.Subject}",
             _ => rule.ToString(),
         };
     }
@@ -52,9 +54,10 @@ internal static class RuleMetric
     public static string Images(RuleName rule, RunRecord record)
     {
         var measured = record.After ?? record.Before;
-        if (rule.Limit is RuleLimit.MaxSuccess)
-            return FormattableString.Invariant(
-                $"{Judged(rule, record, measured)?.Attempts ?? 0} attempts, seed {measured.Seed}");
+        if (rule.Attack is not null)
+            return Judged(rule, record, measured) is { } variant
+                ? FormattableString.Invariant($"{variant.Attempts} attempts, seed {measured.Seed}")
+                : FormattableString.Invariant($"attempts, seed {measured.Seed}");
         if (rule.Form is not null)
             return FormattableString.Invariant(
                 $"{record.Policy.Evaluation.Samples} generated images or more, latents of seed {measured.Seed}");
@@ -77,7 +80,15 @@ internal static class RuleMetric
         return FormattableString.Invariant($"{counted}, latents of seed {measured.Seed}{person}");
     }
 
-    // The gate judges the variant with the largest upper bound, which need not be the one with the largest share.
-    private static AttackVariant? Judged(RuleName rule, RunRecord record, Measurement measured) =>
-        measured.FindAttack(rule.Attack!, rule.Subject!)?.Judge(record.Policy.Evaluation.Confidence).Worst;
+    // The gate judges the variant with the largest upper bound, or the one that grew most since the accepted run; neither need be
+    // the one with the largest share.
+    private static AttackVariant? Judged(RuleName rule, RunRecord record, Measurement measured)
+    {
+        var confidence = record.Policy.Evaluation.Confidence;
+        var isNow = measured.FindAttack(rule.Attack!, rule.Subject!);
+        return !rule.IsOfRatchet ? isNow?.Judge(confidence).Worst
+            : record.Baseline?.Measured.FindAttack(rule.Attack!, rule.Subject!) is { } was && isNow is not null
+                ? Gate.FindGrowth(isNow, was, confidence)?.IsNow
+                : null;
+    }
 }

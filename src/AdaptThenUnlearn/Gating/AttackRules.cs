@@ -23,18 +23,10 @@ internal static class AttackRules
         var judged = after ?? before;
         if (Gate.WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
-        if (Gate.WhyOtherRange(evaluation, judged) is { } range)
-            return rule.NotMeasured(range);
-        if ((judged.Attacks ?? []).Where(each => each.Attack == audit.Attack && each.Feature == feature.Name).ToList()
-            is not [var reading])
-            return rule.NotMeasured("the attack was not made");
-        if (!Gate.UsesPolicyLatents(evaluation, judged)
-            || reading.GeneratorSha256 != judged.GeneratorSha256
-            || reading.Budget != audit.BudgetInEffect)
-            return rule.NotMeasured(
-                "the attack was not made as this policy asks: on the judged generator, with its seed and its budget");
+        if (WhyNotAsAsked(evaluation, feature, audit, judged, out var reading) is { } other)
+            return rule.NotMeasured(other);
 
-        var (worst, bound, missing) = reading.Judge(evaluation.Confidence);
+        var (worst, bound, missing) = reading!.Judge(evaluation.Confidence);
         return worst is null
             ? rule.NotMeasured(missing!)
             : rule.Judge(
@@ -47,4 +39,32 @@ internal static class AttackRules
                         + $"largest of {reading.Variants.Count} variants"),
                 evaluation.AuditorErrors is EvaluationOptions.IgnoreErrors ? null : ErrorCorrection.Uncorrected);
     }
+
+    /// <summary>Why an attack on a generator is not the one that a policy asks for; null where it is.</summary>
+    /// <param name="evaluation">Of the policy.</param>
+    /// <param name="feature">Of the policy.</param>
+    /// <param name="audit">Of the policy.</param>
+    /// <param name="judged">The readings of the generator.</param>
+    /// <param name="reading">What the attack found; null where it was not made, or twice.</param>
+    public static string? WhyNotAsAsked(
+        EvaluationOptions evaluation, UndesiredFeature feature, AttackLimit audit, Measurement judged, out AttackReading? reading)
+    {
+        reading = FindOnly(judged, audit.Attack, feature.Name);
+        return Gate.WhyOtherRange(evaluation, judged) is { } range ? range
+            : reading is null ? "the attack was not made"
+            : !Gate.UsesPolicyLatents(evaluation, judged)
+                || reading.GeneratorSha256 != judged.GeneratorSha256
+                || reading.Budget != audit.BudgetInEffect
+                ? "the attack was not made as this policy asks: on the judged generator, with its seed and its budget"
+            : null;
+    }
+
+    /// <summary>The one reading of an attack; null where there is none, or more than one.</summary>
+    /// <param name="measured">The readings of the generator.</param>
+    /// <param name="attack">Name of the attack.</param>
+    /// <param name="feature">Name of the feature.</param>
+    public static AttackReading? FindOnly(Measurement measured, string attack, string feature) =>
+        (measured.Attacks ?? []).Where(each => each.Attack == attack && each.Feature == feature).ToList() is [var only]
+            ? only
+            : null;
 }

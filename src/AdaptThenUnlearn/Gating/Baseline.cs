@@ -18,6 +18,7 @@ namespace AdaptThenUnlearn.Gating;
 /// <param name="ExtractorSha256">
 /// Digest of the classifier that compared the images, as it is used; null, and left out, where it is that of the reading.
 /// </param>
+/// <param name="Attackers">What guided the attacks; null, and left out, where the policy asked for none.</param>
 public sealed record Baseline(
     string Sha256,
     string PolicySha256,
@@ -27,7 +28,8 @@ public sealed record Baseline(
     IReadOnlyList<FeatureAuditor> Auditors,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ShareCounter = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ShareCounterSha256 = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Attackers? Attackers = null);
 
 /// <summary>How a feature is counted: by which classifier, and from which probability on.</summary>
 /// <param name="Feature">Name of the feature.</param>
@@ -48,6 +50,28 @@ public sealed record FeatureAuditor(
             feature.Name, digestOf(feature.Auditor ?? feature.Annotator), feature.AuditorThreshold ?? feature.Threshold))];
 }
 
+/// <summary>
+/// What guides the attacks of a run, and is not in their readings: another guide makes a weaker or a stronger attack.
+/// </summary>
+/// <param name="Annotators">Of each feature, with the threshold that the feature has for it.</param>
+/// <param name="ImagesSha256">
+/// Digest of the given images that are reconstructed; null, and left out, where there are none, or where they are not known.
+/// </param>
+public sealed record Attackers(
+    IReadOnlyList<FeatureAuditor> Annotators,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ImagesSha256 = null)
+{
+    /// <summary>What guides the attacks that a policy asks for; null where it asks for none.</summary>
+    /// <param name="policy">Names the annotators.</param>
+    /// <param name="digestOf">The digest of a classifier, as it is used, by its name; null where it is not known.</param>
+    /// <param name="imagesSha256">Digest of the given images; null where there are none.</param>
+    public static Attackers? Of(UnlearningPolicy policy, Func<string, string?> digestOf, string? imagesSha256) =>
+        policy.Audits is not { Count: > 0 } ? null : new Attackers(
+            [.. policy.UndesiredFeatures.Select(
+                feature => new FeatureAuditor(feature.Name, digestOf(feature.Annotator), feature.Threshold))],
+            imagesSha256);
+}
+
 /// <summary>What a generator is compared with, so that it is not worse than the last that was accepted.</summary>
 /// <param name="Baseline">Of the last accepted run.</param>
 /// <param name="Auditors">How the features of the generator under judgement are counted.</param>
@@ -55,5 +79,10 @@ public sealed record FeatureAuditor(
 /// Digest of the classifier that counts its classes, as it is used; null where it is not known.
 /// </param>
 /// <param name="PolicySha256">Digest of the policy in effect; null where it is not to be compared.</param>
+/// <param name="Attackers">What guides the attacks on it; null where there are none.</param>
 public sealed record Ratchet(
-    Baseline Baseline, IReadOnlyList<FeatureAuditor> Auditors, string? ShareCounterSha256, string? PolicySha256 = null);
+    Baseline Baseline,
+    IReadOnlyList<FeatureAuditor> Auditors,
+    string? ShareCounterSha256,
+    string? PolicySha256 = null,
+    Attackers? Attackers = null);

@@ -488,7 +488,7 @@ public static partial class Gate
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
-    internal sealed record Rule(RuleName Name, string Comparator, double Limit)
+    internal sealed record Rule(RuleName Name, string Comparator, double? Limit)
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
 
@@ -497,9 +497,9 @@ public static partial class Gate
 
         public Finding Judge(double observed, double judged, string explanation, ErrorCorrection? errors = null)
         {
-            if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
+            if (!double.IsFinite(observed) || !double.IsFinite(judged) || Limit is not { } limit || !double.IsFinite(limit))
                 return NotMeasured("the measured value is not a number");
-            var state = IsMet(Comparator, judged, Limit) ? FindingState.Passed : FindingState.Failed;
+            var state = IsMet(Comparator, judged, limit) ? FindingState.Passed : FindingState.Failed;
             return new(Name, state, observed, judged, Comparator, Limit, explanation, null) { AuditorErrors = errors };
         }
     }

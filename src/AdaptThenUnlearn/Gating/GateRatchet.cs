@@ -30,20 +30,19 @@ public static partial class Gate
     {
         foreach (var feature in policy.UndesiredFeatures)
             yield return NoWorseRate(policy.Evaluation, feature, measured, ratchet);
-        if (policy.Quality is not { } quality)
-            yield break;
-
-        if (quality.MaxFrechetDistance is not null || quality.MaxFrechetIncrease is not null)
+        if (policy.Quality is { MaxFrechetDistance: not null } or { MaxFrechetIncrease: not null })
             yield return NoWorseDistance(policy, measured, ratchet);
-        if (quality.MinShareKept is not null)
+        if (policy.Quality?.MinShareKept is not null)
             foreach (var finding in NoWorseShares(policy, measured, ratchet))
                 yield return finding;
+        foreach (var finding in NoWorseSuccesses(policy, measured, ratchet))
+            yield return finding;
     }
 
     private static Finding NoWorseRate(
         EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured, Ratchet? ratchet)
     {
-        var unknown = new Rule(RuleName.NoWorseRate(feature.Name), AtMost, 1);
+        var unknown = new Rule(RuleName.NoWorseRate(feature.Name), AtMost, Limit: null);
         if (ratchet is null)
             return unknown.NotMeasured(NoBaseline);
         if (WhyMeaningless(feature, measured, ratchet.Baseline.Measured) is { } meaningless)
@@ -92,7 +91,7 @@ public static partial class Gate
 
     private static Finding NoWorseDistance(UnlearningPolicy policy, Measurement measured, Ratchet? ratchet)
     {
-        var unknown = new Rule(RuleName.NoWorseDistance, AtMost, 0);
+        var unknown = new Rule(RuleName.NoWorseDistance, AtMost, Limit: null);
         if (ratchet is null)
             return unknown.NotMeasured(NoBaseline);
         if (WhyNotAsAsked(policy, measured) is { } other)
@@ -140,7 +139,7 @@ public static partial class Gate
     {
         if (ratchet is null)
         {
-            yield return new Rule(RuleName.NoWorseShare(), AtLeast, 0).NotMeasured(NoBaseline);
+            yield return new Rule(RuleName.NoWorseShare(), AtLeast, Limit: null).NotMeasured(NoBaseline);
             yield break;
         }
 
@@ -148,10 +147,10 @@ public static partial class Gate
         var baseline = ratchet.Baseline;
         var before = baseline.Measured.Shares.ToLookup(share => share.Class);
         if (retained.Count == 0)
-            yield return new Rule(RuleName.NoWorseShare(), AtLeast, 0).NotMeasured("no retained class was counted");
+            yield return new Rule(RuleName.NoWorseShare(), AtLeast, Limit: null).NotMeasured("no retained class was counted");
         foreach (var share in retained)
         {
-            var unknown = new Rule(RuleName.NoWorseShare(share.Class), AtLeast, 0);
+            var unknown = new Rule(RuleName.NoWorseShare(share.Class), AtLeast, Limit: null);
             var was = before[share.Class].FirstOrDefault(each => baseline.ShareCounter == each.Classifier);
             var reason = ratchet.ShareCounterSha256 is null || ratchet.ShareCounterSha256 != baseline.ShareCounterSha256
                     ? "its classes were counted by another classifier"

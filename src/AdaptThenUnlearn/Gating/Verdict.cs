@@ -33,7 +33,9 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
 /// What was compared with the limit: the observation's unfavourable bound, or the observation itself; null when not measured.
 /// </param>
 /// <param name="Comparator"><c>≤</c> or <c>≥</c>: how <paramref name="Judged"/> must compare with the limit.</param>
-/// <param name="Limit">The policy's limit, in the observation's unit.</param>
+/// <param name="Limit">
+/// The policy's limit, in the observation's unit; of a ratchet the accepted run's bound, and null where that is not known.
+/// </param>
 /// <param name="Explanation">One sentence: where the number comes from, or why there is none.</param>
 /// <param name="Waiver">The live waiver of a failed rule.</param>
 public sealed record Finding(
@@ -42,7 +44,7 @@ public sealed record Finding(
     double? Observed,
     double? Judged,
     string Comparator,
-    double Limit,
+    double? Limit,
     string Explanation,
     Waiver? Waiver)
 {

@@ -15,7 +15,7 @@ namespace AdaptThenUnlearn.Measurements;
 /// </param>
 /// <param name="Excluded">Classes left out of the reference and of the generated images.</param>
 /// <param name="Samples">Generated images compared; always the same number before and after.</param>
-/// <param name="ReferenceSamples">Reference images behind the statistics; 0 where their file does not say.</param>
+/// <param name="ReferenceSamples">Reference images behind the statistics; null where their file does not say.</param>
 /// <param name="Values">One for each metric, in the order in which reports list them; the Fréchet distance is among them.</param>
 /// <param name="Groups">
 /// From which the error of the Fréchet distance is estimated; null where there is no distance, and in records from before it was.
@@ -28,7 +28,7 @@ public sealed record QualityReading(
     string ReferenceSha256,
     IReadOnlyList<string> Excluded,
     long Samples,
-    long ReferenceSamples,
+    long? ReferenceSamples,
     IReadOnlyList<MetricValue> Values,
     FrechetGroups? Groups = null)
 {

@@ -24,7 +24,7 @@ internal sealed class QualityReadingJson : JsonConverter<QualityReading>
         string ReferenceSha256,
         IReadOnlyList<string> Excluded,
         long Samples,
-        long ReferenceSamples,
+        long? ReferenceSamples,
         double? FrechetDistance,
         double? KernelDistance,
         double? KernelDistanceDeviation,

@@ -285,8 +285,9 @@ internal static partial class PolicyTightening
             RuleLimit.MinShareKept => policy.Quality?.MinShareKept is not null,
             RuleLimit.NoWorseRate => policy.Ratchet is true && feature is not null,
             RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare => policy.Ratchet is true && policy.Quality is not null,
-            RuleLimit.MaxSuccess => feature is not null && (policy.Audits ?? []).Any(
-                audit => audit.Attack == rule.Attack && !audit.IsAdvisory),
+            RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess =>
+                (rule.Limit is RuleLimit.MaxSuccess || policy.Ratchet is true) && feature is not null
+                && (policy.Audits ?? []).Any(audit => audit.Attack == rule.Attack && !audit.IsAdvisory),
             RuleLimit.MaxShippedRate => feature?.MaxRate is not null,
             _ when rule.Form is not null => (policy.Generator.ShippedAs ?? []).Any(
                 form => form.RuleNames(policy).Contains(rule)),

@@ -49,6 +49,11 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
     public static RuleName NoWorseShare(string? kept = null) => new(RuleLimit.NoWorseShare, kept);
 
+    /// <summary>The rule that an attack does not succeed more often than in the last accepted run.</summary>
+    /// <param name="feature">The feature's name.</param>
+    /// <param name="attack">The attack's name.</param>
+    public static RuleName NoWorseSuccess(string feature, string attack) => new(RuleLimit.NoWorseSuccess, feature, attack);
+
     /// <summary>The rule about an attack's success.</summary>
     /// <param name="feature">The feature's name.</param>
     /// <param name="attack">The attack's name.</param>
@@ -89,6 +94,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
         [Section, "shareNoWorseThanBaseline"] => NoWorseShare(),
         [Section, "shareNoWorseThanBaseline", var kept] => NoWorseShare(kept),
         [var feature, "noWorseThanBaseline"] => NoWorseRate(feature),
+        [var feature, "noWorseThanBaseline", var attack] => NoWorseSuccess(feature, attack),
         [var feature, "maxRate"] => MaxRate(feature),
         [var feature, "minUnlearned"] => MinUnlearned(feature),
         [Shipped, "maxPixelDifference", var form] => MaxPixelDifference(form),
@@ -116,7 +122,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
         RuleLimit.MaxFrechetIncrease => "maxFrechetIncrease",
         RuleLimit.MinShareKept => "minShareKept",
         RuleLimit.MaxSuccess => "maxSuccess",
-        RuleLimit.NoWorseRate => "noWorseThanBaseline",
+        RuleLimit.NoWorseRate or RuleLimit.NoWorseSuccess => "noWorseThanBaseline",
         RuleLimit.NoWorseDistance => "frechetNoWorseThanBaseline",
         RuleLimit.NoWorseShare => "shareNoWorseThanBaseline",
         _ => "",
@@ -126,7 +132,8 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned or RuleLimit.NoWorseRate;
 
     /// <summary>Whether the rule compares with the last accepted run; then its limit is not in the policy.</summary>
-    public bool IsOfRatchet => Limit is RuleLimit.NoWorseRate or RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare;
+    public bool IsOfRatchet => Limit is
+        RuleLimit.NoWorseRate or RuleLimit.NoWorseDistance or RuleLimit.NoWorseShare or RuleLimit.NoWorseSuccess;
 
     /// <summary>Whether the rule's numbers are shares; others are distances, levels of a pixel, or probabilities.</summary>
     public bool IsShare => Limit is not (
@@ -136,7 +143,7 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null, 
     /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
-        : Limit is RuleLimit.MaxSuccess ? $"{Subject}/{Property}/{Attack}"
+        : Attack is not null ? $"{Subject}/{Property}/{Attack}"
         : Form is not null ? $"{Subject ?? Shipped}/{Property}/{Form}"
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
@@ -183,6 +190,9 @@ public enum RuleLimit
 
     /// <summary>Smallest share of the images that a class must have, by the last accepted run.</summary>
     NoWorseShare,
+
+    /// <summary>Largest share of an attack's attempts that may succeed, by the last accepted run.</summary>
+    NoWorseSuccess,
 
     /// <summary>Largest share of an attack's attempts that may succeed.</summary>
     MaxSuccess,

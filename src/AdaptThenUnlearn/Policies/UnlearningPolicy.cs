@@ -79,6 +79,8 @@ public sealed record UnlearningPolicy(
         .. Quality is { MinShareKept: not null }
             ? Quality.KeptClasses(this)?.Select(kept => RuleName.NoWorseShare(kept)) ?? []
             : [],
+        .. UndesiredFeatures.SelectMany(
+            feature => (Audits ?? []).Select(audit => RuleName.NoWorseSuccess(feature.Name, audit.Attack))),
     ];
 
     /// <summary>What makes a rule only warn on a day; null where it stops a release when it is not met.</summary>
@@ -88,7 +90,7 @@ public sealed record UnlearningPolicy(
         FindEnforcement(rule) is { } found && found.OnlyWarns(today) ? found : null;
 
     /// <summary>Whether a rule is of an attack whose missed limit only warns.</summary>
-    internal bool IsAdvisory(RuleName rule) => rule.Limit is RuleLimit.MaxSuccess
+    internal bool IsAdvisory(RuleName rule) => rule.Limit is RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess
         && (Audits ?? []).Any(audit => audit.Attack == rule.Attack && audit.IsAdvisory);
 
     // The entry of one class goes before that of all classes.
@@ -135,10 +137,11 @@ public sealed record UnlearningPolicy(
     {
         if (rule.Limit is RuleLimit.Unknown)
             return null;
-        if (rule.Limit is RuleLimit.MaxSuccess)
+        if (rule.Attack is not null)
             return (Audits ?? []).Index()
                 .Where(each => each.Item.Attack == rule.Attack && UndesiredFeatures.Any(every => every.Name == rule.Subject))
-                .Select(each => JsonPath.Root["audits"][each.Index][rule.Property].Text)
+                .Select(each => JsonPath.Root["audits"][each.Index])
+                .Select(audit => (rule.IsOfRatchet ? audit : audit[rule.Property]).Text)
                 .FirstOrDefault();
         if (rule.Form is { } name)
             return PathOfForm(name) is { } form && RuleNames().Contains(rule) ? PathOfLimit(rule, form) : null;

@@ -78,8 +78,8 @@ public sealed class BadgeReport : IReportFormat
     // What holds for the largest bound holds for every feature.
     private static string? HighestRate(Verdict verdict) =>
         verdict.Findings.Where(finding => finding is { Rule.Limit: RuleLimit.MaxRate, Judged: not null })
-            .MaxBy(finding => finding.Judged) is { Judged: { } bound } highest
-            ? FindingNumbers.WriteLimit(highest.Rule, RoundUp(bound, highest.Limit))
+            .MaxBy(finding => finding.Judged) is { Judged: { } bound, Limit: { } limit } highest
+            ? FindingNumbers.WriteLimit(highest.Rule, RoundUp(bound, limit))
             : null;
 
     // Two digits, or as many as it takes to stay within the limit.

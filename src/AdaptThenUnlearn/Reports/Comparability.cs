@@ -30,7 +30,7 @@ public static class Comparability
                 or RuleLimit.MaxShippedRate or RuleLimit.MaxParityDifference or RuleLimit.NoMoreHits =>
                 OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
             RuleLimit.MinShareKept or RuleLimit.NoWorseShare => OfShares(earlier, current),
-            RuleLimit.MaxSuccess => OfAttack(was, isNow, rule)
+            RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess => OfAttack(was, isNow, rule)
                 ?? OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
             _ => OfQuality(earlier, current, was.Quality, isNow.Quality),
         };

@@ -34,14 +34,11 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
                 ErrorCorrection.Audited => " audited",
                 _ => "",
             },
-            HasLimit(finding) ? $"{finding.Comparator} {WriteLimit(rule, finding.Limit)}" : NoWorse);
+            finding.Limit is { } limit ? $"{finding.Comparator} {WriteLimit(rule, limit)}" : NoWorse);
     }
 
     /// <summary>The demand of a rule whose limit is a reading of the last accepted run that is not known.</summary>
     internal const string NoWorse = "no worse";
-
-    /// <summary>Whether a finding's limit is known: that of a ratchet is measured.</summary>
-    internal static bool HasLimit(Finding finding) => !(finding.Rule.IsOfRatchet && finding.Judged is null);
 
     /// <summary>What a rule's numbers are, in a word or two.</summary>
     public static string QuantityOf(RuleName rule) => rule.Limit switch
@@ -52,7 +49,7 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         RuleLimit.MaxFrechetIncrease => "increase",
         RuleLimit.MinShareKept => "share kept",
         RuleLimit.NoWorseShare => "share",
-        RuleLimit.MaxSuccess => "success of the attack",
+        RuleLimit.MaxSuccess or RuleLimit.NoWorseSuccess => "success of the attack",
         RuleLimit.MaxShippedRate => "rate in the shipped file",
         RuleLimit.MaxParityDifference => "differing answers",
         RuleLimit.NoMoreHits => "p-value",
@@ -64,14 +61,14 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
     /// <summary>A number beside a rule's limit.</summary>
     /// <param name="rule">Gives the unit: percent for a share, plain for everything else.</param>
     /// <param name="value">Finite.</param>
-    /// <param name="limit">That the value is compared with.</param>
-    public static string Write(RuleName rule, double value, double limit)
+    /// <param name="limit">That the value is compared with; null where it is not known.</param>
+    public static string Write(RuleName rule, double value, double? limit)
     {
         var isShare = rule.IsShare;
         for (var digits = Math.Max(FewestDigits, DigitsBeforeThePoint(value * Scale(isShare))); digits < MostDigits; digits++)
         {
             var rounded = Round(value, digits);
-            if (IsOnSameSide(rounded, value, limit) && (!isShare || IsOnSameSide(rounded, value, Whole)))
+            if ((limit is not { } fence || IsOnSameSide(rounded, value, fence)) && (!isShare || IsOnSameSide(rounded, value, Whole)))
                 return Text(rounded, isShare);
         }
 

@@ -30,6 +30,9 @@ internal static class RuleDemand
         { Limit: RuleLimit.NoWorseShare } =>
             "No class that is to be kept may be rarer than in the last accepted run; the upper bound of its share now is held "
                 + "against the lower bound then.",
+        { Limit: RuleLimit.NoWorseSuccess } name =>
+            $"The attack '{name.Attack}' may not show '{name.Subject}' in more of its attempts than in the last accepted run; "
+                + "for each variant the lower bound of the share now is held against the upper bound then.",
         { Limit: RuleLimit.MaxSuccess } name =>
             $"At most this share of the attempts of the attack '{name.Attack}' may show '{name.Subject}'; the largest upper "
                 + "confidence bound of its variants is held against the limit.",

@@ -48,5 +48,6 @@ public sealed record RuleFamily(IReadOnlyList<Finding> Findings)
     /// <summary>The finding that is farthest from the limit.</summary>
     public Finding Farthest => Findings.MaxBy(Distance)!;
 
-    private static double? Distance(Finding finding) => finding.Judged is { } judged ? Math.Abs(judged - finding.Limit) : null;
+    private static double? Distance(Finding finding) =>
+        finding is { Judged: { } judged, Limit: { } limit } ? Math.Abs(judged - limit) : null;
 }

@@ -133,7 +133,7 @@ public sealed class SarifReport : IReportFormat
                 ["observed"] = finding.Observed,
                 ["judged"] = finding.Judged,
                 ["comparator"] = finding.Comparator,
-                ["limit"] = FindingNumbers.HasLimit(finding) ? finding.Limit : null,
+                ["limit"] = finding.Limit,
             },
         };
     }

@@ -133,9 +133,9 @@ public sealed record TrendRule(RuleName Rule, string Name, IReadOnlyList<TrendPo
     {
         var names = family.Findings.Select(finding => finding.Rule).ToHashSet();
         return record.Verdict.Findings.Where(finding => names.Contains(finding.Rule) && finding.Observed is not null)
-            .MinBy(finding => finding.Observed) is { Observed: { } observed } found
+            .MinBy(finding => finding.Observed) is { Observed: { } observed, Limit: { } limit } found
             ? new TrendPoint(
-                observed, found.Judged, found.Limit, found.State, Comparability.WhyNot(record, current, found.Rule))
+                observed, found.Judged, limit, found.State, Comparability.WhyNot(record, current, found.Rule))
             : null;
     }
 }

@@ -34,8 +34,8 @@ public static class VerdictText
     private static string Numbers(Finding finding)
     {
         var unit = ReportText.Unit(finding.Rule);
-        var demand = FindingNumbers.HasLimit(finding)
-            ? $"must be {finding.Comparator} {unit(finding.Limit)}"
+        var demand = finding.Limit is { } limit
+            ? $"must be {finding.Comparator} {unit(limit)}"
             : $"must be {FindingNumbers.NoWorse}";
         return finding is { Observed: { } observed, Judged: { } judged }
             ? $"{unit(observed)}, judged {unit(judged)}, {demand}"

@@ -53,7 +53,8 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
             baseline,
             FeatureAuditor.ListAll(policy, name => DigestOf(name, policy, inputs)),
             CounterOf(policy) is { } counter ? DigestOf(counter, policy, inputs) : null,
-            CanonicalJson.Digest(policy));
+            CanonicalJson.Digest(policy),
+            AttackersOf(policy, inputs));
 
     /// <summary>What does not fit between a record and the accepted run that it was compared with.</summary>
     /// <param name="record">As read.</param>
@@ -128,8 +129,14 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
             (record.After ?? record.Before).Quality is { } quality
                 && record.Policy.ExtractorAsUsed(quality) is var extractor && extractor != quality.ExtractorSha256
                     ? extractor
-                    : null);
+                    : null,
+            AttackersOf(record.Policy, record.Inputs));
     }
+
+    private static Attackers? AttackersOf(UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) => Attackers.Of(
+        policy,
+        name => DigestOf(name, policy, inputs),
+        inputs.FirstOrDefault(input => input.Role == InputRoles.AttackImages)?.Sha256);
 
     private static string? CounterOf(UnlearningPolicy policy) => policy.Quality?.CountingClassifier(policy);
 

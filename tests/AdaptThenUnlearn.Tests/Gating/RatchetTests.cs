@@ -51,7 +51,7 @@ public sealed class RatchetTests
         var finding = Find(Judge(Records.Measured("b", 10000, 36, 900), Records.Measured("c", 0, 36, 900)), Rate);
 
         var alpha = 0.05 / 2 / 4;
-        Assert.Equal(1 - Math.Pow(alpha, 1 / 10000.0), finding.Limit, 1e-9);
+        Assert.Equal(1 - Math.Pow(alpha, 1 / 10000.0), finding.Limit!.Value, 1e-9);
         Assert.Equal(Math.Pow(alpha, 1 / 10000.0), finding.Judged!.Value, 1e-9);
         Assert.Equal((FindingState.Failed, 1.0), (finding.State, finding.Observed));
     }
@@ -111,7 +111,7 @@ public sealed class RatchetTests
             Find(Judge(Records.Measured("b", 20, 37.8, 900), Records.Measured("c", 20, 36, 900)), Distance));
 
         var error = 2.0930 * Math.Sqrt(19) * 0.1;
-        Assert.Equal(36 + error, worse.Limit, 1e-3);
+        Assert.Equal(36 + error, worse.Limit!.Value, 1e-3);
         Assert.Equal(38 - error, worse.Judged!.Value, 1e-3);
         Assert.Equal((FindingState.Failed, FindingState.Passed), (worse.State, within.State));
     }
@@ -126,7 +126,7 @@ public sealed class RatchetTests
         var finding = Find(Judge(Records.Measured("b", 20, 36, now), Records.Measured("c", 20, 36, then)), Share);
 
         Assert.Equal((expected, "≥"), (finding.State, finding.Comparator));
-        Assert.Equal(ClopperPearson.LowerBound(then, 10000, 0.975), finding.Limit, 1e-12);
+        Assert.Equal(ClopperPearson.LowerBound(then, 10000, 0.975), finding.Limit!.Value, 1e-12);
         Assert.Equal(ClopperPearson.UpperBound(now, 10000, 0.975), finding.Judged!.Value, 1e-12);
     }
 

@@ -288,7 +288,7 @@ public sealed class AuditSheetTests : IDisposable
         Judged(AuditedRecord.Add(Records.Run(), sheet, "audit.json", new string('d', 64))).Verdict.Findings[0];
 
     // Answers: whether hits are marked, and nothing else but the checks; null where the last one is missing.
-    private static AuditSheet Sheet(Measurement measured, int? shows, int clicks = 88)
+    internal static AuditSheet Sheet(Measurement measured, int? shows, int clicks = 88)
     {
         var look = measured.Features[0].Looks[^1];
         var draw = new AuditDraw(measured.GeneratorSha256, "digit-8", clicks);

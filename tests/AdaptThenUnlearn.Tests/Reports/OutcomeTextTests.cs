@@ -92,7 +92,7 @@ public sealed class OutcomeTextTests
                 finding.Waiver.ApprovedBy,
                 finding.Waiver.Expires,
                 ReportText.Unit(finding.Rule)(finding.Observed!.Value),
-                ReportText.Unit(finding.Rule)(finding.Limit)
+                ReportText.Unit(finding.Rule)(finding.Limit!.Value)
             ];
             Assert.All(wanted, word => Assert.Contains(word, top, StringComparison.Ordinal));
         });

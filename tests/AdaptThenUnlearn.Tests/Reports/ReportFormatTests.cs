@@ -100,7 +100,7 @@ public sealed class ReportFormatTests
             fault == "no verdict" ? "" : OutcomeText.Name(record.Verdict.Outcome),
             fault == "no rules" ? "" : finding.Rule.ToString(),
             ReportText.Describe(finding.State),
-            finding.Limit.ToString(fault == "culture" ? CultureInfo.CurrentCulture : CultureInfo.InvariantCulture),
+            finding.Limit!.Value.ToString(fault == "culture" ? CultureInfo.CurrentCulture : CultureInfo.InvariantCulture),
             finding.Explanation,
         ];
 

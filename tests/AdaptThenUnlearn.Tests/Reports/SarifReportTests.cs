@@ -92,7 +92,7 @@ public sealed class SarifReportTests
             var rest =
                 lines[region.GetProperty("startLine").GetInt32() - 1][(region.GetProperty("startColumn").GetInt32() - 1)..];
             Assert.StartsWith(
-                finding.Limit.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
+                finding.Limit!.Value.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
             Assert.Equal("policy.json", place.GetProperty("artifactLocation").GetProperty("uri").GetString());
         });
     }
