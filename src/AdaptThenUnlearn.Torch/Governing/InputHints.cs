@@ -130,10 +130,12 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         }
     }
 
-    private string? DigestOf(string classifier) =>
-        Sha256Digest.FindAt(inputs.Resolve(policy.Classifiers[classifier].Checkpoint)) is { } file
-            ? CanonicalJson.DigestAsUsed(policy.Classifiers[classifier], file)
-            : null;
+    private string? DigestOf(string classifier) => AcceptedRun.DigestOf(
+        classifier, policy,
+        [
+            .. inputs.EnumerateFiles().Where(input => input.Role == InputRoles.Classifier(classifier))
+                .Select(input => new InputFile(input.Role, input.Path, Sha256Digest.FindAt(input.Path) ?? "")),
+        ]);
 
     private TensorFile ReadGenerator() => CheckpointFormats.Read(inputs.OpenGeneratorForHint(), policy.Generator.Format);
 }

@@ -144,7 +144,7 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     /// <param name="classifier">Its name.</param>
     /// <param name="policy">Says how it is used.</param>
     /// <param name="inputs">As recorded.</param>
-    internal static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
+    public static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
         inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(classifier))?.Sha256 is { Length: > 0 } known
             ? policy.Classifiers.GetValueOrDefault(classifier) is { } used ? CanonicalJson.DigestAsUsed(used, known) : known
             : null;
