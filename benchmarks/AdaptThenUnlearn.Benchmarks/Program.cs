@@ -6,7 +6,7 @@ using BenchmarkDotNet.Running;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["start", ..])
 {
-    StartTimes.Run(program: args.ElementAtOrDefault(1), record: args.ElementAtOrDefault(2));
+    StartTimes.Run(args[1..]);
     return;
 }
 

@@ -62,6 +62,16 @@ internal sealed class Atu : IDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>The processor time that it has used so far, which tells on a busy machine too how far it is.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public void Kill() => _process.Kill();
 
     public void Interrupt() => Signals.Interrupt(_process.Id);

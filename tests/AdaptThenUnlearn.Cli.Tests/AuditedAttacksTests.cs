@@ -9,7 +9,7 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// Attacks that a policy asks for, in a real process: made by <c>govern</c>, judged, recorded, verified and continued.
+/// Attacks that a policy asks for: made by <c>govern</c>, judged, recorded, verified and continued.
 /// </summary>
 public sealed class AuditedAttacksTests(SmallHouse house) : IClassFixture<SmallHouse>
 {

@@ -76,13 +76,13 @@ public sealed class CommandSourceTests(SmallHouse house) : IClassFixture<SmallHo
         File.WriteAllText(house.At("generate.sh"), "#!/bin/bash\necho $$ > pid\nsleep 300\n");
         using var atu = Atu.Start("measure", policy);
         Assert.True(SpinWait.SpinUntil(
-            () => File.Exists(house.At("pid")) && new FileInfo(house.At("pid")).Length > 0, TimeSpan.FromMinutes(1)));
+            () => File.Exists(house.At("pid")) && new FileInfo(house.At("pid")).Length > 0, TimeSpan.FromMinutes(5)));
 
         atu.Interrupt();
 
         Assert.Equal(130, atu.Finish().ExitCode);
         var pid = File.ReadAllText(house.At("pid")).Trim();
-        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/{pid}"), TimeSpan.FromSeconds(20)), "it is still running");
+        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/{pid}"), TimeSpan.FromMinutes(2)), "it is still running");
     }
 
     private (int ExitCode, string Output, string Errors) Govern(string policy) =>

@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>The smaller commands, in real processes.</summary>
+/// <summary>The smaller commands.</summary>
 public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]

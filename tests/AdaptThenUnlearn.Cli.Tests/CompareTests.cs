@@ -11,7 +11,7 @@ using AdaptThenUnlearn.Torch.Training;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// <c>atu compare</c> in real processes: runs are made once, shared between processes, continued, and shown on one page.
+/// <c>atu compare</c>: runs are made once, shared between processes, continued, and shown on one page.
 /// </summary>
 public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 {

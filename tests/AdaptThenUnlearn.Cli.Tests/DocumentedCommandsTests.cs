@@ -85,7 +85,7 @@ public sealed partial class DocumentedCommandsTests
 
     private static string Help(string command) => _help.GetOrAdd(command, key =>
     {
-        var (exitCode, output, _) = Atu.Run([.. key.Split(' '), "--help"]);
+        var (exitCode, output, _) = Atu.RunProcess([.. key.Split(' '), "--help"]);
         return exitCode == 0 ? output : "";
     });
 

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// Bad input, in a real process: one clear error, a documented exit code, no stack trace, no half-written evidence.
+/// Bad input: one clear error, a documented exit code, no stack trace, no half-written evidence.
 /// </summary>
 public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHouse>
 {

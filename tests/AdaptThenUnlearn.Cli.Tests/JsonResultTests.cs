@@ -102,7 +102,8 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         string[] threads =
             command is "govern" or "measure" or "tune" or "attack" or "pretrain" or "label" ? ["--threads", "1"] : [];
-        var (exitCode, output, errors) = Atu.RunProcess([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
+        var (exitCode, output, errors) =
+            Atu.RunProcess([.. command.Split(' '), .. _arguments[command](this), .. threads, "--json"]);
 
         Assert.True(exitCode == 0, errors);
         using var document = JsonDocument.Parse(output);   // refuses anything before or after the document

@@ -7,7 +7,7 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// Locks in a real process: what lies beside a policy holds it to its text and decides the seed, and nobody gets around it by
+/// Locks: what lies beside a policy holds it to its text and decides the seed, and nobody gets around it by
 /// editing or deleting a file.
 /// </summary>
 public sealed class LockTests(SmallHouse house) : IClassFixture<SmallHouse>

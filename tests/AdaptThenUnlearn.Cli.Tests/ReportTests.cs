@@ -7,7 +7,7 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// <c>atu report</c> in real processes: from a stored run, wherever it lies, and one clear error where there is none.
+/// <c>atu report</c>: from a stored run, wherever it lies, and one clear error where there is none.
 /// </summary>
 public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
 {

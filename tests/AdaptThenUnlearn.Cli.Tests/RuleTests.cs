@@ -3,7 +3,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Rules that only warn and rules that compare with the last accepted run, in a real process.</summary>
+/// <summary>Rules that only warn and rules that compare with the last accepted run.</summary>
 public sealed class RuleTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]

@@ -29,7 +29,7 @@ public sealed class OpenApi : IDisposable
         ("post", "/repos/{owner}/{repo}/statuses/{sha}"),
     ];
 
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
 
     private readonly string _description = Path.Combine(Path.GetTempPath(), $"atu-github-{Guid.NewGuid():N}.json");
     private readonly Process? _prism;

@@ -60,7 +60,7 @@ public sealed class PullRequestApiContract : IDisposable
             host.Interrupt = sent =>
             {
                 if (host.AddsComment(sent) && Interlocked.Decrement(ref waits) >= 0)
-                    both.SignalAndWait(TimeSpan.FromSeconds(30));
+                    both.SignalAndWait(TimeSpan.FromMinutes(5));
                 return null;
             };
             var results = await Task.WhenAll(Task.Run(() => desk.PublishAsync(run)), Task.Run(() => desk.PublishAsync(run)));

@@ -187,7 +187,7 @@ public sealed class UntrustedTests : IDisposable
         var reading = Task.Run(() => Reader().Read(path), TestContext.Current.CancellationToken);
 
         await Assert.ThrowsAsync<RunRecordException>(
-            () => reading.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+            () => reading.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
     }
 
     [Fact]

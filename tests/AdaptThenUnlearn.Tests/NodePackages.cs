@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Tests;
 /// </summary>
 internal static class NodePackages
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
 
     /// <summary>The folder <c>node_modules</c> with the packages.</summary>
     /// <param name="source">Folder with <c>package.json</c> and <c>package-lock.json</c>, relative to the checkout.</param>

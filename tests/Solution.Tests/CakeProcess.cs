@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Solution.Tests;
 /// <summary>A real process of a build: German, on one thread, and never for ever.</summary>
 internal sealed class CakeProcess : IDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(10);
     private static readonly Dictionary<string, string> _environment = new()
     {
         ["LC_ALL"] = "de_DE.UTF-8",

@@ -67,7 +67,7 @@ internal sealed class Command : IDisposable
     /// <summary>Waits for its end.</summary>
     public (int ExitCode, string Output) Finish(TimeSpan? patience = null)
     {
-        if (!_process.WaitForExit(patience ?? TimeSpan.FromMinutes(4)))
+        if (!_process.WaitForExit(patience ?? TimeSpan.FromMinutes(10)))
         {
             _process.Kill(entireProcessTree: true);
             Assert.Fail($"it did not end in time, and wrote: {Output}");

@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Cli.Tests.Sharding;
 public sealed class SlurmCluster : IDisposable
 {
     private static readonly string[] _programs = ["munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue"];
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-slurm-").FullName;
     private readonly List<Process> _daemons = [];
@@ -88,7 +88,7 @@ public sealed class SlurmCluster : IDisposable
     /// <returns>Its state.</returns>
     public string WaitForEnd(string job)
     {
-        for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromMinutes(2); Thread.Sleep(300))
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromMinutes(10); Thread.Sleep(300))
         {
             var state = Show(job).GetValueOrDefault("JobState", "gone");
             if (state is not ("PENDING" or "RUNNING" or "COMPLETING" or "SUSPENDED" or "REQUEUED"))

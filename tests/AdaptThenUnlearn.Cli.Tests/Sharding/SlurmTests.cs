@@ -25,7 +25,7 @@ public sealed class SlurmTests(SlurmCluster cluster, SmallHouse house) : IClassF
         var (measure, judge) = Submit("clustered", Wrapper);
 
         for (var tries = 0; !File.Exists(house.At("reached-2")); tries++, Thread.Sleep(100))
-            Assert.True(tries < 300, cluster.Run("squeue").Output);
+            Assert.True(tries < 3000, cluster.Run("squeue").Output);
         var (requeued, problem) = cluster.Run("scontrol", "requeue", $"{measure}_2");
         Assert.True(requeued == 0, problem);
         var state = cluster.WaitForEnd(judge);
@@ -53,7 +53,7 @@ public sealed class SlurmTests(SlurmCluster cluster, SmallHouse house) : IClassF
             StringComparison.Ordinal));
 
         for (var tries = 0; !File.Exists(house.At("reached-3")); tries++, Thread.Sleep(100))
-            Assert.True(tries < 300, cluster.Run("squeue").Output);
+            Assert.True(tries < 3000, cluster.Run("squeue").Output);
         cluster.Run("scancel", $"{measure}_3");
 
         Assert.Equal("CANCELLED", cluster.WaitForEnd(judge));   // and what an earlier run concluded is gone too

@@ -153,7 +153,7 @@ public sealed class RunFilesTests : IDisposable
         var forged = record with { Outputs = [.. record.Outputs, new OutputFile("curves", path, new string('0', 64))] };
 
         var verification = await Task.Run(() => Verify(forged))
-            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+            .WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
 
         Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
     }
