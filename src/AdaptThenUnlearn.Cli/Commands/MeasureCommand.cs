@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Cli.Sharding;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Locking;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;

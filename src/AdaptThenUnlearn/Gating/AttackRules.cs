@@ -27,6 +27,9 @@ internal static class AttackRules
             return rule.NotMeasured(other);
 
         var (worst, bound, missing) = reading!.Judge(evaluation.Confidence);
+        var ofAll = reading.Variants.Count == 1
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $", the largest of {reading.Variants.Count} variants");
         return worst is null
             ? rule.NotMeasured(missing!)
             : rule.Judge(
@@ -35,8 +38,8 @@ internal static class AttackRules
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"{worst.Name}: {worst.Successes} of {worst.Attempts} attempts showed the feature to the auditor; upper "
-                        + $"bound {ReadingText.Percent(bound)} at {ReadingText.Percent(evaluation.Confidence)} confidence, the "
-                        + $"largest of {reading.Variants.Count} variants"),
+                        + $"bound {ReadingText.Percent(bound)} at {ReadingText.Percent(evaluation.Confidence)} confidence"
+                        + $"{ofAll}"),
                 evaluation.AuditorErrors is EvaluationOptions.IgnoreErrors ? null : ErrorCorrection.Uncorrected);
     }
 

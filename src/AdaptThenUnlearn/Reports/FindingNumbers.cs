@@ -68,7 +68,8 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         for (var digits = Math.Max(FewestDigits, DigitsBeforeThePoint(value * Scale(isShare))); digits < MostDigits; digits++)
         {
             var rounded = Round(value, digits);
-            if ((limit is not { } fence || IsOnSameSide(rounded, value, fence)) && (!isShare || IsOnSameSide(rounded, value, Whole)))
+            if ((limit is not { } fence || IsOnSameSide(rounded, value, fence))
+                && (!isShare || IsOnSameSide(rounded, value, Whole)))
                 return Text(rounded, isShare);
         }
 

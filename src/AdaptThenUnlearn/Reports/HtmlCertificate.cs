@@ -52,6 +52,15 @@ internal static class HtmlCertificate
         yield return ("As it took effect", [Trusted("SHA-256 "), Code(policy.EffectiveSha256)]);
         foreach (var set in policy.Overrides)
             yield return ("Set over it", [Code(set)]);
+        if (record.Lock is { } made)
+            yield return ("Locked", [
+                Trusted($"{RunFacts.Minute(made.Stamped ?? made.Time)}, "),
+                Trusted(made.Stamped is null ? "as the lock itself says" : "by its time stamp"),
+                Trusted(FormattableString.Invariant($"; the seed {made.Seed} follows from it. SHA-256 ")),
+                Code(record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Lock)?.Sha256 ?? ReportText.None)]);
+        if (record.Baseline is { } accepted)
+            yield return ("No worse than", [
+                Trusted($"the accepted run of {RunFacts.Minute(accepted.Finished)}, SHA-256 "), Code(accepted.Sha256)]);
     }
 
     private static IEnumerable<(string What, Phrase[] Value)> Measured(RunRecord record)

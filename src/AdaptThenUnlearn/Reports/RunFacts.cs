@@ -54,7 +54,7 @@ public static class RunFacts
     // As recorded, paths have forward slashes; a record from elsewhere may have others.
     private static string FileName(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
 
-    private static string Minute(DateTimeOffset time) =>
+    internal static string Minute(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
     private static string Short(string digest) => digest.Length <= ShortDigest ? digest : digest[..ShortDigest];

@@ -39,7 +39,7 @@ public sealed class RatchetTests
         var ratchet = verdict.Findings.Where(finding => finding.Rule.IsOfRatchet).ToList();
         Assert.Equal(
             [Rate, Distance, "quality/shareNoWorseThanBaseline"], ratchet.Select(finding => finding.Rule.ToString()));
-        Assert.All(ratchet, finding => Assert.Equal(FindingState.NotMeasured, finding.State));
+        Assert.All(ratchet, finding => Assert.Equal((FindingState.NotMeasured, null), (finding.State, finding.Limit)));
         Assert.Contains(
             "must be no worse (no accepted run was given", VerdictText.Describe(ratchet[0]), StringComparison.Ordinal);
     }

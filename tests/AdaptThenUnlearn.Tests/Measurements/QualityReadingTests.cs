@@ -134,10 +134,18 @@ public sealed class QualityReadingTests
         Assert.Equal(expected, (Records.Before.Quality! with { ReferenceSha256 = reference }).IsAgainstOriginal);
 
     [Theory]
-    [InlineData(54000, "54000 of the reference")]
-    [InlineData(0, "a reference that does not say its size")]
-    public void ReferenceSize_KnownOrNot_IsSaid(long samples, string expected) =>
-        Assert.Equal(expected, (Records.Before.Quality! with { ReferenceSamples = samples }).ReferenceSize());
+    [InlineData(54000L, "54000 of the reference", "\"referenceSamples\": 54000")]
+    [InlineData(null, "a reference that does not say its size", "\"referenceSamples\": null")]
+    [InlineData(0L, "a reference that does not say its size", "\"referenceSamples\": 0")]   // as earlier records have it
+    public void ReferenceSize_KnownOrNot_IsSaidAndStored(long? samples, string expected, string stored)
+    {
+        var reading = Records.Before.Quality! with { ReferenceSamples = samples };
+
+        Assert.Equal(expected, reading.ReferenceSize());
+        var text = JsonSerializer.Serialize(reading, RunRecordFile.Json);
+        Assert.Contains(stored, text, StringComparison.Ordinal);
+        Assert.Equal(samples, JsonSerializer.Deserialize<QualityReading>(text, RunRecordFile.Json)!.ReferenceSamples);
+    }
 
     [Theory]
     [InlineData("kernel distance", "Kernel distance", true, "higher is better")]

@@ -50,6 +50,18 @@ public sealed class TamperedEvidenceTests : IDisposable
     }
 
     [Fact]
+    public void Dossier_OfALockedRun_SaysWhenAndWithWhichSeed()
+    {
+        var page = ReportFormats.All.Single(format => format.Name == "html").Render(Read());
+
+        Assert.Contains(
+            FormattableString.Invariant(
+                $"<dt>Locked</dt><dd>2026-02-28 10:00 UTC, as the lock itself says; the seed {Read().Lock!.Seed} follows from it."),
+            page, StringComparison.Ordinal);
+        Assert.Contains(DigestOf("policy.lock.json"), page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Evidence_AThousandSingleByteChanges_AreAThousandRefusals()
     {
         var random = new Random(5);
