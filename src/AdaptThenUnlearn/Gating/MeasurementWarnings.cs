@@ -13,13 +13,14 @@ internal static class MeasurementWarnings
     /// <summary>All warnings, in the policy's order.</summary>
     /// <param name="policy">Whose limits are judged.</param>
     /// <param name="measured">Readings of the generator that is judged.</param>
-    public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured) =>
+    /// <param name="original">SHA-256 of the policy's own generator.</param>
+    public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured, string original) =>
     [
-        .. policy.UndesiredFeatures.SelectMany(feature => Find(feature, measured)),
+        .. policy.UndesiredFeatures.SelectMany(feature => Find(feature, measured, original)),
         .. Sentences(policy.Evaluation.WhyTame(), measured.Diversity?.WhyAlike),
     ];
 
-    private static IEnumerable<string> Find(UndesiredFeature feature, Measurement measured)
+    private static IEnumerable<string> Find(UndesiredFeature feature, Measurement measured, string original)
     {
         var reading = measured.Features.FirstOrDefault(reading => reading.Feature == feature.Name);
         return
@@ -28,6 +29,10 @@ internal static class MeasurementWarnings
             .. Sentences(
                 reading?.Detection?.WhyWeak is { } weak
                     ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}"
+                    : null,
+                reading?.Calibration is { Generator: var labelled } && labelled != original
+                    ? $"{feature.Name}: the threshold of the auditor '{reading.Classifier}' and its errors were measured on images "
+                        + $"of another generator ({labelled}) than the policy's ({original})"
                     : null,
                 reading is { IsAnnotator: true }
                     ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
