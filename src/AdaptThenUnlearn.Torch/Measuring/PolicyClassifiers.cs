@@ -19,7 +19,8 @@ public sealed class PolicyClassifiers : IDisposable
     private readonly Dictionary<string, string> _identities = [];
     private readonly Dictionary<string, (ClassifierCalibration Calibration, string Sha256)> _calibrations = [];
 
-    private PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
+    /// <summary>Takes classifiers without calibrations; they belong to this from here on.</summary>
+    internal PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
 
     /// <summary>A classifier by its name in the policy.</summary>
     public FeatureClassifier this[string name] => _byName[name].Classifier;
