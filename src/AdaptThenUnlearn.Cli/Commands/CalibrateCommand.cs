@@ -37,8 +37,8 @@ internal sealed class CalibrateCommand(Terminal terminal)
         var feature = FindFeature(policy, request);
         if (policy.Generator.Command is not null)
             throw new BadArgumentException(
-                "a command makes the images, and nothing proves that it makes the same ones for every page: name a policy with a " +
-                "checkpoint or a folder of images");
+                "a command makes the images, and nothing proves that it makes the same ones for every page: name a policy " +
+                "with a checkpoint or a folder of images");
 
         // Check that no input or foreign file would be overwritten.
         var inputs = new InputFiles(policy, file.Path);
@@ -59,7 +59,8 @@ internal sealed class CalibrateCommand(Terminal terminal)
                 LabellingSession.SheetIn(request.Folder), feature.Name, loaded.Sha256, request.Seed, request.Count);
             if (request.WithoutPage && ThresholdChoice.WhyTooFewLabels(sheet) is { } problem)
                 throw new LabelException(
-                    $"{LabellingSession.SheetIn(request.Folder)}: {problem}; add labels with the same command, without --train-only");
+                    $"{LabellingSession.SheetIn(request.Folder)}: {problem}; add labels with the same command, " +
+                    "without --train-only");
 
             // Generate the images as they are measured, then label them or choose by their labels.
             var samples = ScoredSamples.Generate(

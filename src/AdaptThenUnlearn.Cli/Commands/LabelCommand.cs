@@ -90,13 +90,14 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly Option<int> _port = new("--port") { Description = "Port of the page on 127.0.0.1; 0 for any free port" };
     private readonly Option<bool> _keepUseless = new("--keep-useless")
     {
-        Description = "Write the classifier or calibration even if it finds nothing in the held-out images, or is no better than " +
-            "always no",
+        Description = "Write the classifier or calibration even if it finds nothing in the held-out images, or is no better " +
+            "than always no",
     };
 
     private readonly Option<bool> _trainOnly = new("--train-only")
     {
-        Description = "Train, or choose the threshold, from the existing labels, without a page; with --audit, draw the images without a page",
+        Description = "Train, or choose the threshold, from the existing labels, without a page; with --audit, draw the images " +
+            "without a page",
     };
 
     private IReadOnlyList<Option> _saidByPolicy = [];   // what --calibrate takes from the policy
@@ -105,7 +106,8 @@ public sealed partial class LabelCommand(Terminal terminal)
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("label", "Label generated images on a local page, and train or calibrate a classifier by the labels")
+        var command = new Command(
+            "label", "Label generated images on a local page, and train or calibrate a classifier by the labels")
         {
             _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, _calibrate, _mayMiss,
             _audit, _by, _clicks,
@@ -198,8 +200,8 @@ public sealed partial class LabelCommand(Terminal terminal)
                 $"--calibrate takes generator and classifier from the policy; leave {needless.Name} out");
         if (!FileNamePattern().IsMatch(classifier))
             throw new BadArgumentException(
-                $"--calibrate: '{classifier}' cannot be the name of a file; name the classifier in the policy with letters, digits, "
-                + "'-', '_' and '.'");
+                $"--calibrate: '{classifier}' cannot be the name of a file; name the classifier in the policy with letters, "
+                + "digits, '-', '_' and '.'");
         if (parsed.GetValue(_mayMiss) is not (>= 0 and <= 0.5))
             throw new BadArgumentException("--may-miss must be 0 to 0.5");
         RequireCount(parsed);

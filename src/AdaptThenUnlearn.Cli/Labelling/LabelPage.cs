@@ -12,7 +12,10 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="createFragment">The part of a policy that uses what was made.</param>
 /// <param name="onTrained">Called with each result of training.</param>
 internal sealed class LabelPage(
-    LabellingSession session, IProgress<StageProgress> progress, Func<PolicyFragment> createFragment, Action<HeldOutError> onTrained)
+    LabellingSession session,
+    IProgress<StageProgress> progress,
+    Func<PolicyFragment> createFragment,
+    Action<HeldOutError> onTrained)
     : ILabelPage, IProgress<StageProgress>
 {
     private readonly Lock _trainingLock = new();

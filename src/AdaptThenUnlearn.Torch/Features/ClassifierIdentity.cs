@@ -9,8 +9,8 @@ namespace AdaptThenUnlearn.Torch.Features;
 public static class ClassifierIdentity
 {
     /// <summary>
-    /// Digest of everything that changes a classifier's answers: its checkpoint, the further files of it, and what the policy says
-    /// of its classes, outputs, preprocessing, architecture and output (<see cref="CanonicalJson.DigestAsUsed"/>).
+    /// Digest of everything that changes a classifier's answers: its checkpoint, the further files of it, and what the policy
+    /// says of its classes, outputs, preprocessing, architecture and output (<see cref="CanonicalJson.DigestAsUsed"/>).
     /// </summary>
     /// <param name="choice">Of the policy.</param>
     /// <param name="checkpoint">As it was hashed.</param>

@@ -31,7 +31,7 @@ public abstract class FeatureClassifier(
     public virtual bool IsKnownToMakeLogits => true;
 
     /// <summary>
-    /// Whether nobody trained it for its classes, so that it judges no feature before its threshold is chosen by a person's labels.
+    /// Whether nobody trained it for its classes, so that it judges no feature before a person's labels choose its threshold.
     /// </summary>
     public virtual bool NeedsCalibration => false;
 

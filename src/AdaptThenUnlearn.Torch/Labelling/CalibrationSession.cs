@@ -28,8 +28,8 @@ public sealed class CalibrationSession(
     /// <inheritdoc/>
     public override string Stage => "choosing the threshold";
 
-    // Every second image has one of the highest scores that are left, or comes in the order of the numbers before an image is marked.
-    // The others lie nearest to the threshold by the labels so far: they move it.
+    // Every second image has one of the highest scores that are left. The others lie nearest to the threshold by the labels so far,
+    // and move it; before an image is marked, they come in the order of their numbers.
     /// <inheritdoc/>
     protected override IEnumerable<int> MostUseful(IReadOnlyDictionary<int, bool> labels)
     {
@@ -50,8 +50,8 @@ public sealed class CalibrationSession(
         var choice = ThresholdChoice.Create(samples.Scores, labels, subject.MayMiss);
         RequireUse(choice.HeldOut, "calibration", "use another classifier");
         var calibration = new ClassifierCalibration(
-            ClassifierCalibration.CurrentSchemaVersion, Feature, subject.Class, choice.Threshold, subject.MayMiss, choice.Learning,
-            choice.HeldOut, subject.Identity, labels.Generator, labels.Sha256());
+            ClassifierCalibration.CurrentSchemaVersion, Feature, subject.Class, choice.Threshold, subject.MayMiss,
+            choice.Learning, choice.HeldOut, subject.Identity, labels.Generator, labels.Sha256());
         Written = (calibration, ClassifierCalibrationFile.Write(ResultPath, calibration));
         return choice.HeldOut;
     }

@@ -5,8 +5,8 @@ using AdaptThenUnlearn.Torch.Training;
 namespace AdaptThenUnlearn.Torch.Labelling;
 
 /// <summary>
-/// Keeps labels as soon as they are given, chooses the images of the next page, and makes something of the labels. Several threads
-/// may use it.
+/// Keeps labels as soon as they are given, chooses the images of the next page, and makes something of the labels. Several
+/// threads may use it.
 /// </summary>
 /// <param name="pictures">The images to label as PNG files, by number.</param>
 /// <param name="sheet">The labels at the beginning.</param>
@@ -120,7 +120,7 @@ public abstract class LabellingSession(
     {
         if (!keepsUseless && error.WhyUseless is { } useless)
             throw new LabelException(
-                $"no {what} was written: {useless}; label more images that show '{Feature}', or {remedy} (--keep-useless writes it "
-                    + "all the same)");
+                $"no {what} was written: {useless}; label more images that show '{Feature}', or {remedy} (--keep-useless writes "
+                    + "it all the same)");
     }
 }

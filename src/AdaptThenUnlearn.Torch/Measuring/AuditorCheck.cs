@@ -20,8 +20,8 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         "it takes pixels of another range than -1 to 1 (such as 0 to 1, or 0 to 255), its 'outputs' or the order of its "
             + "'classes' are not what the policy says, or a threshold is too high";
     private const string Proofs =
-        "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), a calibration, reference statistics with its "
-            + "errors, or a folder of images that show the feature as 'negatives'";
+        "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), a calibration, "
+            + "reference statistics with its errors, or a folder of images that show the feature as 'negatives'";
 
     /// <summary>Names of the classifiers that look at each image, each once.</summary>
     public IReadOnlyList<string> ClassifierNames { get; } =

@@ -50,8 +50,8 @@ public sealed class PolicyClassifiers : IDisposable
     public string? WhyNotCalibrated(UndesiredFeature feature) =>
         new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }
             .Where(name => this[name].NeedsCalibration && Calibration(name, feature.Class) is null)
-            .Select(name => $"'{name}' was not trained to tell '{feature.Class}', and nothing says from which score on it sees it "
-                + $"and how often it errs; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file as "
+            .Select(name => $"'{name}' was not trained to tell '{feature.Class}', and nothing says from which score on it sees "
+                + $"it and how often it errs; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file as "
                 + $"classifiers.{name}.calibration")
             .FirstOrDefault();
 
@@ -174,7 +174,8 @@ public sealed class PolicyClassifiers : IDisposable
             var file = open();
             if (pin is not null && !pin.Equals(file.Sha256, StringComparison.OrdinalIgnoreCase))
                 throw new PolicyMismatchException(
-                    $"{at}Sha256", $"pins {pin}, and the SHA-256 of {file.Path} is {file.Sha256}; restore the file, or pin this one");
+                    $"{at}Sha256", 
+                    $"pins {pin}, and the SHA-256 of {file.Path} is {file.Sha256}; restore the file, or pin this one");
             var calibration = ClassifierCalibrationFile.Parse(file.ReadAllBytes(ClassifierCalibrationFile.MaxBytes));
             return calibration.WhyNotOf(name, identity, policy.ClassesAskedOf(name)) is { } other
                 ? throw new PolicyMismatchException(at, $"{file.Path} {other}")

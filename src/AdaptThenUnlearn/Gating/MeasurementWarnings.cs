@@ -31,8 +31,8 @@ internal static class MeasurementWarnings
                     ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}"
                     : null,
                 reading?.Calibration is { Generator: var labelled } && labelled != original
-                    ? $"{feature.Name}: the threshold of the auditor '{reading.Classifier}' and its errors were measured on images "
-                        + $"of another generator ({labelled}) than the policy's ({original})"
+                    ? $"{feature.Name}: the threshold of the auditor '{reading.Classifier}' and its errors were measured on "
+                        + $"images of another generator ({labelled}) than the policy's ({original})"
                     : null,
                 reading is { IsAnnotator: true }
                     ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "

@@ -73,7 +73,8 @@ public sealed record ClassifierCalibration(
             ? $"is of another classifier: it was made for {Classifier}, and this one is {identity}, with its files, its outputs "
                 + $"and its preprocessing; calibrate this one with `atu label POLICY --calibrate {name}`"
             : classes.Where(asked => asked != Class).Order(StringComparer.Ordinal).FirstOrDefault() is { } other
-                ? $"is of the class '{Class}', and a feature asks this classifier for '{other}'; calibrate it for that class with "
-                    + $"`atu label POLICY --calibrate {name}`, or give each class a classifier of its own with the same checkpoint"
+                ? $"is of the class '{Class}', and a feature asks this classifier for '{other}'; calibrate it for that class "
+                    + $"with `atu label POLICY --calibrate {name}`, or give each class a classifier of its own with the "
+                    + "same checkpoint"
                 : null;
 }

@@ -22,7 +22,7 @@ public static class ClassifierCalibrationFile
     /// <param name="classifier">The classifier's name in the policy.</param>
     public static string NameFor(string classifier) => $"{classifier}.calibration.json";
 
-    /// <summary>The calibration as JSON: its members in a fixed order, and the shortest numbers that read back the same.</summary>
+    /// <summary>The calibration as JSON: members in a fixed order, and the shortest numbers that read back the same.</summary>
     public static string ToJson(ClassifierCalibration calibration) => JsonSerializer.Serialize(calibration, _json);
 
     /// <summary>Writes a calibration with its seal.</summary>

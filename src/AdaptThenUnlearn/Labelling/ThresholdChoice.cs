@@ -8,8 +8,8 @@ namespace AdaptThenUnlearn.Labelling;
 /// <remarks>
 /// <para>
 /// The threshold may miss a given share of the learning images that show the feature, none unless it is given. It lies halfway
-/// between the lowest score that must be found and the next lower score of a labelled learning image, or 0 where there is none. So
-/// it sees no less than the highest threshold that misses as few, and it learned of no further false alarm. It is rounded down to
+/// between the lowest score that must be found and the next lower score of a labelled learning image, or 0 where there is none.
+/// So it sees no less than the highest threshold that misses as few, and it learned of no further false alarm. It is rounded down to
 /// three digits, which can only see more.
 /// </para>
 /// <para>
@@ -34,8 +34,8 @@ public sealed record ThresholdChoice(double Threshold, HeldOutError Learning, He
             ? null
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"{with} learning images (even numbers) are labelled as showing '{sheet.Feature}' and {learning.Count() - with} as "
-                    + $"not showing it; at least {LabelSheet.MinLabelsPerClass} of each are needed to choose a threshold, and 50 "
+                $"{with} learning images (even numbers) are labelled as showing '{sheet.Feature}' and {learning.Count() - with} "
+                    + $"as not showing it; at least {LabelSheet.MinLabelsPerClass} of each are needed to choose a threshold, and 50 "
                     + $"to 200 labels in all are a good number");
     }
 
@@ -67,7 +67,8 @@ public sealed record ThresholdChoice(double Threshold, HeldOutError Learning, He
         // A score that is not finite is found by every threshold.
         List<float> with =
         [
-            .. learning.Where(label => label.Value && float.IsFinite(scores[label.Key])).Select(label => scores[label.Key]).Order(),
+            .. learning.Where(label => label.Value && float.IsFinite(scores[label.Key])).Select(label => scores[label.Key])
+                .Order(),
         ];
         var missed = (int)Math.Floor(mayMiss * learning.Values.Count(shows => shows));
         if (missed >= with.Count || with[missed] is <= 0 or > 1)

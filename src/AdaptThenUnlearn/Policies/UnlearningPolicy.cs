@@ -209,8 +209,8 @@ public sealed record UnlearningPolicy(
                 $"does nothing: no undesired feature has '{name}' as annotator or auditor", at["undesiredFeatures"])
                 .Concat(calibration.Must(
                     choice.Calibration is null || asked.Count < 2,
-                    $"is of one class, and the features ask '{name}' for {string.Join(" and ", asked.Select(one => $"'{one}'"))}; "
-                        + "give each class a classifier of its own with the same checkpoint",
+                    $"is of one class, and the features ask '{name}' for {string.Join(" and ", asked.Select(one => $"'{one}'"))}"
+                        + "; give each class a classifier of its own with the same checkpoint",
                     at["undesiredFeatures"])))
                 yield return finding;
         }
@@ -583,8 +583,8 @@ public sealed record ImageResize(
 /// For the format <c>onnx</c>: the graph's output that has one number for each class. When absent, the graph has only one output.
 /// </param>
 /// <param name="Calibration">
-/// Path of the calibration, relative to the policy file: the threshold of one class, chosen by a person's labels, with its measured
-/// errors. <c>atu label --calibrate</c> writes it.
+/// Path of the calibration, relative to the policy file: the threshold of one class, chosen by a person's labels, with its
+/// measured errors. <c>atu label --calibrate</c> writes it.
 /// </param>
 /// <param name="CalibrationSha256">
 /// Pin: the SHA-256 of the calibration's file, 64 hexadecimal digits. A file with another digest is refused.
@@ -803,12 +803,12 @@ public sealed record ImagePreprocessing(
 /// </param>
 /// <param name="Threshold">
 /// An image shows the feature when the probability of <paramref name="Class"/> is at least this; above 0 and below 1. When
-/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid). The annotator's
-/// <c>calibration</c> takes its place.
+/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid). Not beside
+/// the annotator's <c>calibration</c>, which holds one.
 /// </param>
 /// <param name="AuditorThreshold">
 /// The auditor's threshold, if its scores mean something else; needs an <paramref name="Auditor"/>. <paramref name="Threshold"/>
-/// when absent. The auditor's <c>calibration</c> takes its place.
+/// when absent. Not beside the auditor's <c>calibration</c>, which holds one.
 /// </param>
 /// <param name="Negatives">
 /// Folder of pictures that show the feature, relative to the policy file. Training learns from them instead of the samples that

@@ -22,7 +22,8 @@ internal static class CalibratedRecord
         return (isNamed, reading.Calibration) switch
         {
             (false, null) => null,
-            (false, _) => $"'{reading.Feature}' was measured with a calibration, and the policy names none for '{reading.Classifier}'",
+            (false, _) =>
+                $"'{reading.Feature}' was measured with a calibration, and the policy names none for '{reading.Classifier}'",
             (true, null) => $"'{reading.Feature}' was measured without the {role} that the policy names",
             (true, { } used) => record.Inputs.Where(input => input.Role == role).ToList() is not [var input]
                 || input.Sha256 != used.Sha256

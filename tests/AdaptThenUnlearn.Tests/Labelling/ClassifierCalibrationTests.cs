@@ -29,7 +29,8 @@ public sealed class ClassifierCalibrationTests : IDisposable
         Assert.Equal((written, Sample.ComputeSeal()), (sha256, read.Seal));
         ClassifierCalibrationFile.Write(File, Sample);
         Assert.Equal(bytes, System.IO.File.ReadAllBytes(File));
-        Assert.Equal(["auditor.calibration.json"], Directory.EnumerateFiles(Path.GetDirectoryName(File)!).Select(Path.GetFileName));
+        Assert.Equal(
+            ["auditor.calibration.json"], Directory.EnumerateFiles(Path.GetDirectoryName(File)!).Select(Path.GetFileName));
         Assert.True(ClassifierCalibrationFile.IsCalibration(File));
     }
 
@@ -37,8 +38,8 @@ public sealed class ClassifierCalibrationTests : IDisposable
     public void Counts_Calibration_SayWhatTheyAreOf()
     {
         Assert.Equal(
-            "it missed 1 of 20 images that show the class (0.1 % to 24.9 %) and saw it in 3 of 60 that do not, on test images that "
-                + "a person labelled, from the threshold 0.213 on, which was chosen by other images",
+            "it missed 1 of 20 images that show the class (0.1 % to 24.9 %) and saw it in 3 of 60 that do not, on test images "
+                + "that a person labelled, from the threshold 0.213 on, which was chosen by other images",
             Sample.Counts().Words);
         Assert.Equal(Sample.LabelsSha256, Sample.Counts().LabelsSha256);
     }
@@ -68,7 +69,8 @@ public sealed class ClassifierCalibrationTests : IDisposable
         Assert.StartsWith(expected, refused.Message.Replace("it was edited or damaged: ", "", StringComparison.Ordinal),
             StringComparison.Ordinal);
         Assert.EndsWith(
-            "; restore the file, or make it again with `atu label POLICY --calibrate`", refused.Message, StringComparison.Ordinal);
+            "; restore the file, or make it again with `atu label POLICY --calibrate`", refused.Message,
+            StringComparison.Ordinal);
         Assert.False(ClassifierCalibrationFile.IsCalibration(File));
     }
 

@@ -20,17 +20,19 @@ public sealed class ThresholdChoiceTests(ITestOutputHelper output)
         float[] without = [0.1f, 0.5f, 0.2f, 0.99f];
 
         Assert.Equal(
-            expected, ThresholdChoice.FindThreshold(Scores(with, without), Labels(with, without), mayMiss)!.Value, tolerance: 1e-12);
+            expected, ThresholdChoice.FindThreshold(Scores(with, without), Labels(with, without), mayMiss)!.Value,
+            tolerance: 1e-12);
     }
 
     [Theory]
-    [InlineData(new[] { 0.9f }, new[] { 0.95f }, 0.45)]              // nothing lies below: half of it
+    [InlineData(new[] { 0.75f }, new[] { 0.875f }, 0.375)]           // nothing lies below: half of it
     [InlineData(new[] { 0.123456f }, new[] { 0.123455f }, 0.123)]    // rounded down to three digits
-    [InlineData(new[] { 2e-6f }, new[] { 1e-6f }, 0.0000015)]
+    [InlineData(new[] { 2e-6f }, new[] { 1e-6f }, 0.00000149)]       // single precision is a little below 1.5 millionths
     [InlineData(new[] { 1f }, new[] { 0.9999999f }, 0.999)]          // below 1
     [InlineData(new[] { float.NaN, 0.4f }, new[] { 0.2f, float.NaN }, 0.3)]   // found by any threshold
     public void FindThreshold_Extremes_IsAboveZeroAndBelowOne(float[] with, float[] without, double expected) => Assert.Equal(
-        expected, ThresholdChoice.FindThreshold(Scores(with, without), Labels(with, without), 0)!.Value, tolerance: 1e-6 * expected);
+        expected, ThresholdChoice.FindThreshold(Scores(with, without), Labels(with, without), 0)!.Value,
+        tolerance: 1e-6 * expected);
 
     [Theory]
     [InlineData(new float[0])]
@@ -99,8 +101,8 @@ public sealed class ThresholdChoiceTests(ITestOutputHelper output)
         {
             var shows = Enumerable.Range(0, 600).Select(_ => random.NextDouble() < 1 / 9.0).ToArray();
             float[] scores = [.. shows.Select(one => (float)Sigmoid(Logistic(random) + (one ? 1 : -1)))];
-            var labelled = Enumerable.Range(0, 300).Select(number => 2 * number).OrderByDescending(image => scores[image]).Take(120)
-                .Concat(Enumerable.Range(0, 100).Select(number => 2 * number + 1));
+            var labelled = Enumerable.Range(0, 300).Select(number => 2 * number).OrderByDescending(image => scores[image])
+                .Take(120).Concat(Enumerable.Range(0, 100).Select(number => 2 * number + 1));
             var sheet = Sheet(new SortedDictionary<int, bool>(labelled.ToDictionary(image => image, image => shows[image])));
 
             var choice = ThresholdChoice.Create(scores, sheet, mayMiss: 0.1);

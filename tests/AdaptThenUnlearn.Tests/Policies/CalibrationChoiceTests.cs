@@ -75,7 +75,8 @@ public sealed class CalibrationChoiceTests
     [InlineData("\"calibration\": \"\", ", "calibration")]
     [InlineData("\"calibration\": \"nuget:Rules\", ", "calibration")]
     [InlineData("\"calibration\": \"c.json\", \"calibrationSha256\": \"abc\", ", "calibrationSha256")]
-    [InlineData("\"calibrationSha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\", ", "calibrationSha256")]
+    [InlineData("\"calibrationSha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\", ",
+        "calibrationSha256")]
     public void Read_WhatCannotBe_IsAnErrorAtItsPlace(string property, string place) => Assert.Equal(
         $"$.classifiers.auditor.{place}", Assert.Single(Changed((Auditor, Auditor + property)).Errors).Path);
 

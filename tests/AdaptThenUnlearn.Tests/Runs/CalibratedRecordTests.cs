@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests.Labelling;
 
@@ -25,7 +26,8 @@ public sealed class CalibratedRecordTests : IDisposable
         Assert.Empty(Problems(record));
         Assert.Contains(record.Verdict.Findings, finding => finding.Rule.ToString() == "digit-8/maxRate"
             && finding.Explanation.Contains("from the threshold 0.213 on", StringComparison.Ordinal));
-        Assert.DoesNotContain(record.Verdict.Warnings, warning => warning.Contains("another generator", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            record.Verdict.Warnings, warning => warning.Contains("another generator", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -79,6 +81,23 @@ public sealed class CalibratedRecordTests : IDisposable
             problem => problem.Contains(expected, StringComparison.Ordinal));
 
         RunRecord With(FeatureReading changed) => record with { After = after with { Features = [changed] } };
+    }
+
+    // Also where the policy ignores the errors, so that no finding repeats them.
+    [Theory]
+    [InlineData('a', "A person's labels chose the probability 0.213 from which on the auditor")]
+    [InlineData('f', "A person's labels on images of another generator chose the probability 0.213 from which on the auditor")]
+    public void Features_CalibratedRecord_TellsThresholdCountsAndWhereTheyCameFrom(char generator, string expected)
+    {
+        var record = Calibrated(ClassifierCalibrationTests.Sample with { Generator = new string(generator, 64) });
+
+        var note = string.Concat(ReadingSections.Features(record).Note.Select(phrase => phrase.Text));
+
+        Assert.Contains(
+            $"{expected} auditor sees 8: it missed 1 of 20 images that show the class", note, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "labels", string.Concat(ReadingSections.Features(Records.Run()).Note.Select(phrase => phrase.Text)),
+            StringComparison.Ordinal);
     }
 
     // Another calibration is another auditor, so nothing is compared with what it counted.

@@ -5,8 +5,8 @@ using AdaptThenUnlearn.Torch.Labelling;
 namespace AdaptThenUnlearn.Torch.Tests.Labelling;
 
 /// <summary>
-/// The threshold of the embedded auditor's digit 8 is chosen by clicks on the embedded generator, with LeNet-5 in the place of the
-/// person.
+/// The threshold of the embedded auditor's digit 8 is chosen by clicks on the embedded generator, with LeNet-5 in the place of
+/// the person.
 /// </summary>
 public sealed class CalibrationSessionTests(RareFeatureTests.Mnist mnist, ITestOutputHelper output)
     : IClassFixture<RareFeatureTests.Mnist>, IDisposable
@@ -69,7 +69,8 @@ public sealed class CalibrationSessionTests(RareFeatureTests.Mnist mnist, ITestO
         foreach (var keeps in new[] { false, true })
         {
             var session = new CalibrationSession(
-                scores, new CalibrationSubject("auditor", "8", Identity, 0), new LabelSheet(1, "digit-8", "abc", 1, []), _folder, keeps);
+                scores, new CalibrationSubject("auditor", "8", Identity, 0), new LabelSheet(1, "digit-8", "abc", 1, []), _folder,
+                keeps);
             session.Change(Enumerable.Range(0, 60).ToDictionary(image => image, image => (bool?)(image % 4 < 2)));
 
             var refused = Record.Exception(() => session.Train(new Small.Silent(), CancellationToken.None));

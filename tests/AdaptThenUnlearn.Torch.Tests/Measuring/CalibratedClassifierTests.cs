@@ -187,7 +187,8 @@ public sealed class CalibratedClassifierTests : IDisposable
         using var networks = Small.Gan();
         return new GeneratorEvaluator(
             policy, classifiers, reference: null, EvaluationImages.FromOptions(policy.Evaluation, CPU))
-            .Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before: null).Features[0];
+            .Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before: null)
+            .Features[0];
     }
 
     private sealed class Guess() : FeatureClassifier("guess", Small.Shape, ["plain", "banned"])
