@@ -3,8 +3,9 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>The part of a policy that uses what was made of labels: a classifier with a second one as auditor, or a
-/// calibration.</summary>
+/// <summary>
+/// The part of a policy that uses what was made of labels: a classifier with a second one as auditor, or a calibration.
+/// </summary>
 /// <param name="Folder">The policy's folder in words, or the policy; the paths are relative to the folder.</param>
 /// <param name="Text">JSON with comments.</param>
 /// <remarks>

@@ -28,9 +28,11 @@ public sealed class CalibrationSession(
     /// <inheritdoc/>
     public override string Stage => "choosing the threshold";
 
-    // Every second image has one of the highest scores that are left. The others lie nearest to the threshold by the labels so far,
-    // and move it; before an image is marked, they come in the order of their numbers.
     /// <inheritdoc/>
+    /// <remarks>
+    /// Every second image has one of the highest scores that are left. The others lie nearest to the threshold by the labels so
+    /// far, and move it; before an image is marked, they come in the order of their numbers.
+    /// </remarks>
     protected override IEnumerable<int> MostUseful(IReadOnlyDictionary<int, bool> labels)
     {
         List<int> learning = [.. Enumerable.Range(0, samples.Scores.Count).Where(image => !PageOrder.IsTest(image))];

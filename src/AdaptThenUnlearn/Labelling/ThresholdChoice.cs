@@ -9,8 +9,8 @@ namespace AdaptThenUnlearn.Labelling;
 /// <para>
 /// The threshold may miss a given share of the learning images that show the feature, none unless it is given. It lies halfway
 /// between the lowest score that must be found and the next lower score of a labelled learning image, or 0 where there is none.
-/// So it sees no less than the highest threshold that misses as few, and it learned of no further false alarm. It is rounded down to
-/// three digits, which can only see more.
+/// So it sees no less than the highest threshold that misses as few, and it learned of no further false alarm. It is rounded
+/// down to three digits, which can only see more.
 /// </para>
 /// <para>
 /// No label of a test image has a part in it, and test images are a random sample (<see cref="PageOrder"/>). Their errors are
@@ -35,8 +35,8 @@ public sealed record ThresholdChoice(double Threshold, HeldOutError Learning, He
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $"{with} learning images (even numbers) are labelled as showing '{sheet.Feature}' and {learning.Count() - with} "
-                    + $"as not showing it; at least {LabelSheet.MinLabelsPerClass} of each are needed to choose a threshold, and 50 "
-                    + $"to 200 labels in all are a good number");
+                    + $"as not showing it; at least {LabelSheet.MinLabelsPerClass} of each are needed to choose a threshold, and "
+                    + $"50 to 200 labels in all are a good number");
     }
 
     /// <summary>Chooses the threshold.</summary>

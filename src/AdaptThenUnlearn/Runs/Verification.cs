@@ -166,8 +166,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     }
 
     /// <summary>
-    /// What of a policy's generator, classifiers, calibrations and extractor is not among the files that a record names, or not the
-    /// pinned one where it is pinned; the record is unsigned, and pins are what holds it to files.
+    /// What of a policy's generator, classifiers, calibrations and extractor is not among the files that a record names, or not
+    /// the pinned one where it is pinned; the record is unsigned, and pins are what holds it to files.
     /// </summary>
     /// <param name="policy">The record's own, or one that it is to be judged by.</param>
     /// <param name="record">Of the run.</param>
