@@ -22,12 +22,18 @@ internal static class ClassifierFilesCheck
     public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
         var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
-        var found =
-            file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
+        var found = file.Policy.Classifiers.ToDictionary(
+            named => named.Key,
+            named => Read(named.Value, paths[InputRoles.Classifier(named.Key)].First()));
+        var calibrations = file.Policy.Classifiers.Keys.ToDictionary(
+            name => name, name => ReadCalibration(paths[InputRoles.Calibration(name)].FirstOrDefault()));
         return
         [
             .. file.Policy.Classifiers.Keys.SelectMany(name => CheckOutputs(file, name, found[name])),
-            .. file.Policy.UndesiredFeatures.Index().SelectMany(entry => CheckAuditor(file, entry.Index, entry.Item, found)),
+            .. file.Policy.Classifiers.Keys
+                .SelectMany(name => CheckCalibration(file, name, found[name]?.Identity, calibrations[name])),
+            .. file.Policy.UndesiredFeatures.Index()
+                .SelectMany(entry => CheckAuditor(file, entry.Index, entry.Item, found, calibrations)),
         ];
     }
 
@@ -39,8 +45,23 @@ internal static class ClassifierFilesCheck
             yield return file.CreateMessage($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
     }
 
+    private static IEnumerable<BuildMessage> CheckCalibration(
+        PolicyFile file, string name, string? identity, StoredCalibration stored)
+    {
+        var (at, path) = ($"$.classifiers.{name}.calibration", file.Policy.Classifiers[name].Calibration);
+        if (stored.Problem is { } unreadable)
+            yield return file.CreateMessage(at, PolicyCodes.UnknownName, $"'{path}' cannot be used: {unreadable}");
+        else if (stored.Calibration is { } calibration
+            && calibration.WhyNotOf(name, identity ?? calibration.Classifier, file.Policy.ClassesAskedOf(name)) is { } other)
+            yield return file.CreateMessage(at, PolicyCodes.UnknownName, $"'{path}' {other}");
+    }
+
     private static IEnumerable<BuildMessage> CheckAuditor(
-        PolicyFile file, int number, UndesiredFeature feature, Dictionary<string, StoredClassifier?> found)
+        PolicyFile file,
+        int number,
+        UndesiredFeature feature,
+        Dictionary<string, StoredClassifier?> found,
+        Dictionary<string, StoredCalibration> calibrations)
     {
         var auditor = feature.Auditor ?? feature.Annotator;
         var place = FormattableString.Invariant($"$.undesiredFeatures[{number}].auditor");
@@ -52,7 +73,12 @@ internal static class ClassifierFilesCheck
                 place, PolicyCodes.NoIndependentAuditor,
                 "is a copy of the annotator's checkpoint: the classifier that labels the training feedback also measures the " +
                 "result");
-        if (stored.HeldOut?.ForClass(feature.Class) is not { } counts)
+
+        // A calibration's counts are of the threshold that judges; the checkpoint's are of none.
+        var known = file.Policy.Classifiers[auditor].Calibration is null
+            ? stored.HeldOut?.ForClass(feature.Class)
+            : calibrations[auditor].Calibration?.Counts();
+        if (known is not { } counts)
             yield break;
         if (counts.WhyBlind is { } blind)
             yield return file.CreateWarning(
@@ -62,7 +88,7 @@ internal static class ClassifierFilesCheck
             yield return file.CreateWarning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
     }
 
-    private static StoredClassifier? Read(string path)
+    private static StoredClassifier? Read(ClassifierChoice choice, string path)
     {
         try
         {
@@ -72,11 +98,24 @@ internal static class ClassifierFilesCheck
                 : CheckpointFormats.Read(opened).Metadata;
             return new StoredClassifier(
                 opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
-                ClassifierCheckpoint.HeldOutIn(metadata));
+                ClassifierCheckpoint.HeldOutIn(metadata), ClassifierIdentity.Compute(choice, opened));
         }
         catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
         {
             return null;
+        }
+    }
+
+    private static StoredCalibration ReadCalibration(string? path)
+    {
+        try
+        {
+            return new StoredCalibration(
+                path is not null && Path.Exists(path) ? ClassifierCalibrationFile.Read(path).Calibration : null, Problem: null);
+        }
+        catch (LabelException unreadable)
+        {
+            return new StoredCalibration(Calibration: null, unreadable.Message);
         }
     }
 
@@ -93,5 +132,9 @@ internal static class ClassifierFilesCheck
     }
 
     // Classes is the number of classes, or null if the file does not name them.
-    private sealed record StoredClassifier(string Sha256, int? Classes, string? Outputs, HeldOutCounts? HeldOut);
+    private sealed record StoredClassifier(
+        string Sha256, int? Classes, string? Outputs, HeldOutCounts? HeldOut, string Identity);
+
+    // Both are null where the policy names none, or the file is missing.
+    private sealed record StoredCalibration(ClassifierCalibration? Calibration, string? Problem);
 }

@@ -50,6 +50,9 @@ public sealed class GeneratorOptions
     /// <summary>Whether the argument is there.</summary>
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_checkpoint) is not null;
 
+    /// <summary>The argument as it was given.</summary>
+    public string Given(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).ToString();
+
     /// <summary>Path of the checkpoint.</summary>
     public string Checkpoint(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
 

@@ -88,6 +88,7 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
             ["label"] =
             [
                 "atu label models/generator.safetensors --feature glasses --out labels",
+                "atu label policies/my-policy.json --calibrate auditor --feature glasses --out labels",
                 "atu label --audit artifacts/my-policy --by \"Ada Lovelace\"",
             ],
             ["compare"] = ["atu compare policies/my-policy.json --classes 1,4,8 --seeds 1,2,3"],

@@ -22,16 +22,30 @@ public sealed partial class LabelCommand(Terminal terminal)
     private const string Other = "other";
     private const string DiscriminatorFeatures = "discriminator";
 
-    private readonly GeneratorOptions _generator = new("The generator's checkpoint, if possible with its discriminator");
+    private readonly GeneratorOptions _generator = new(
+        "The generator's checkpoint, if possible with its discriminator; with --calibrate, the policy");
+
     private readonly Option<string> _feature = new("--feature")
     {
-        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file. With --audit, the " +
-            "run's feature, where it has several",
+        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file. With --audit and " +
+            "--calibrate, the feature of the run or the policy, where it has several",
     };
 
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
-        Description = "Folder for labels.json and the classifier; existing labels are continued",
+        Description = "Folder for labels.json and the classifier or the calibration; existing labels are continued",
+    };
+
+    private readonly Option<string> _calibrate = new("--calibrate")
+    {
+        Description = "Choose the threshold of this classifier of the policy by the labels, and measure its errors, instead of " +
+            "training one; writes CLASSIFIER.calibration.json",
+        HelpName = "CLASSIFIER",
+    };
+
+    private readonly Option<double> _mayMiss = new("--may-miss")
+    {
+        Description = "With --calibrate, the share of the learning images with the feature that the threshold may miss, 0 to 0.5",
     };
 
     private readonly Option<string> _audit = new("--audit")
@@ -82,26 +96,32 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly Option<int> _port = new("--port") { Description = "Port of the page on 127.0.0.1; 0 for any free port" };
     private readonly Option<bool> _keepUseless = new("--keep-useless")
     {
-        Description = "Write the classifier even if it finds nothing in the held-out images, or is no better than always no",
+        Description = "Write the classifier or calibration even if it finds nothing in the held-out images, or is no better " +
+            "than always no",
     };
 
     private readonly Option<bool> _trainOnly = new("--train-only")
     {
-        Description = "Train from the existing labels, without a page; with --audit, draw the images without a page",
+        Description = "Train, or choose the threshold, from the existing labels, without a page; with --audit, draw the images " +
+            "without a page",
     };
 
-    private HeldOutError? _heldOut;   // of the last training
+    private IReadOnlyList<Option> _saidByPolicy = [];   // what --calibrate takes from the policy
+    private HeldOutError? _heldOut;                     // of the last training
 
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
+        var command = new Command(
+            "label", "Label generated images on a local page, and train or calibrate a classifier by the labels")
         {
-            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, _audit, _by, _clicks,
-            _reuse, Machine.Device, Machine.Threads, Terminal.Json,
+            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, _calibrate, _mayMiss,
+            _audit, _by, _clicks, _reuse, Machine.Device, Machine.Threads, Terminal.Json,
         };
+        var own = command.Options.ToList();
         _generator.AddTo(command);
         _generator.MakeOptional();
+        _saidByPolicy = [_features, _discriminator, .. command.Options.Except(own)];
         command.SetGuardedAction(terminal, Run);
         return command;
     }
@@ -114,6 +134,10 @@ public sealed partial class LabelCommand(Terminal terminal)
             return Audit(parsed, run, cancel);
         if (parsed.GetValue(_by) is not null || parsed.GetValue(_clicks) is not null || parsed.GetValue(_reuse))
             throw new BadArgumentException("--by, --clicks and --reuse are for --audit; name the run with it");
+        if (parsed.GetValue(_calibrate) is { } classified)
+            return Calibrate(parsed, classified, cancel);
+        if (parsed.GetResult(_mayMiss) is { Implicit: false })
+            throw new BadArgumentException("--may-miss is for --calibrate; name a classifier of the policy with it");
         if (!_generator.IsGiven(parsed) || parsed.GetValue(_feature) is not { } feature
             || parsed.GetValue(_out) is not { } output)
             throw new BadArgumentException(
@@ -122,8 +146,7 @@ public sealed partial class LabelCommand(Terminal terminal)
             throw new BadArgumentException(
                 $"--feature '{feature}' is not a valid name: use 1 to 64 characters of a-z, 0-9 and -, but not " +
                 $"'{Other}'");
-        if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
-            throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
+        RequireCount(parsed);
 
         // Check that no input or foreign file would be overwritten.
         var folder = output.FullName;
@@ -152,7 +175,7 @@ public sealed partial class LabelCommand(Terminal terminal)
             new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
         using var samples = LabelledSamples.Generate(
             loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
-        var session = new LabellingSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
+        var session = new HeadSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
         if (parsed.GetValue(_trainOnly))
             PrintHeldOutError(session, session.Train(terminal, cancel));
         else
@@ -161,10 +184,39 @@ public sealed partial class LabelCommand(Terminal terminal)
         {
             feature,
             labels = LabellingSession.SheetIn(folder),
-            classifier = _heldOut is null ? null : session.ClassifierPath,
+            classifier = _heldOut is null ? null : session.ResultPath,
             heldOut = _heldOut,
         });
         return ExitCodes.Passed;
+    }
+
+    private void RequireCount(ParseResult parsed)
+    {
+        if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
+            throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
+    }
+
+    private int Calibrate(ParseResult parsed, string classifier, CancellationToken cancel)
+    {
+        if (!_generator.IsGiven(parsed) || parsed.GetValue(_out) is not { } output)
+            throw new BadArgumentException("--calibrate needs the POLICY that names the classifier, and --out");
+        if (_saidByPolicy.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } needless)
+            throw new BadArgumentException(
+                $"--calibrate takes generator and classifier from the policy; leave {needless.Name} out");
+        if (!FileNamePattern().IsMatch(classifier))
+            throw new BadArgumentException(
+                $"--calibrate: '{classifier}' cannot be the name of a file; name the classifier in the policy with letters, "
+                + "digits, '-', '_' and '.'");
+        if (parsed.GetValue(_mayMiss) is not (>= 0 and <= 0.5))
+            throw new BadArgumentException("--may-miss must be 0 to 0.5");
+        RequireCount(parsed);
+        return new CalibrateCommand(terminal).Run(
+            parsed,
+            new CalibrationRequest(
+                _generator.Given(parsed), classifier, parsed.GetValue(_feature), output.FullName, parsed.GetValue(_mayMiss),
+                parsed.GetValue(_count), parsed.GetValue(_seed), parsed.GetValue(_port), parsed.GetValue(_trainOnly),
+                parsed.GetValue(_keepUseless)),
+            cancel);
     }
 
     private int Audit(ParseResult parsed, string run, CancellationToken cancel)
@@ -183,10 +235,21 @@ public sealed partial class LabelCommand(Terminal terminal)
             cancel);
     }
 
-    private void Serve(LabellingSession session, int port, CancellationToken cancel)
+    private void Serve(HeadSession session, int port, CancellationToken cancel) => Serve(
+        new LabelPage(session, terminal, () => CreateFragment(session), error => PrintHeldOutError(session, error)),
+        session, port, terminal, cancel);
+
+    /// <summary>Serves the page of a session until the person is done.</summary>
+    /// <param name="page">Of the session.</param>
+    /// <param name="session">The images and labels.</param>
+    /// <param name="port">0 for any.</param>
+    /// <param name="terminal">Prints the address.</param>
+    /// <param name="cancel">Ends the session; every label so far is kept.</param>
+    internal static void Serve(
+        LabelPage page, LabellingSession session, int port, Terminal terminal, CancellationToken cancel)
     {
         session.ShowMore(shown: 0);
-        using var server = new LabelServer(new LabelPage(session, terminal, error => PrintHeldOutError(session, error)));
+        using var server = new LabelServer(page);
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
         terminal.WriteStatus(
@@ -195,13 +258,16 @@ public sealed partial class LabelCommand(Terminal terminal)
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 
-    private void PrintHeldOutError(LabellingSession session, HeldOutError error)
+    private static PolicyFragment CreateFragment(HeadSession session) => PolicyFragment.Create(
+        session.Feature, session.ResultPath, session.Sheet.Seed, Environment.CurrentDirectory);
+
+    private void PrintHeldOutError(HeadSession session, HeldOutError error)
     {
         _heldOut = error;
-        Terminal.WriteResultLine($"{session.ClassifierPath}: {error}");
+        Terminal.WriteResultLine($"{session.ResultPath}: {error}");
         if (error.Doubt is { } doubt)
             terminal.WriteStatus(doubt);
-        var policy = LabelPage.CreateFragment(session);
+        var policy = CreateFragment(session);
         terminal.WriteStatus($"for a policy in {policy.Folder}:");
         terminal.WriteStatus(policy.Text);
     }
@@ -247,4 +313,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     [GeneratedRegex("^[a-z0-9-]{1,64}$")]
     private static partial Regex NamePattern();
+
+    [GeneratedRegex("^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
+    private static partial Regex FileNamePattern();
 }

@@ -183,6 +183,9 @@ public sealed class LockCommand(Terminal terminal)
     {
         var paths = policy.Policy.Classifiers.Where(named => named.Value.Sha256 is null)
             .Select(named => $"$.classifiers.{named.Key}").ToList();
+        paths.AddRange(policy.Policy.Classifiers
+            .Where(named => named.Value is { Calibration: not null, CalibrationSha256: null })
+            .Select(named => $"$.classifiers.{named.Key}.calibration"));
         if (policy.Policy.Quality is { ExtractorWeights: not null, ExtractorSha256: null })
             paths.Add("$.quality.extractorWeights");
         paths.AddRange((policy.Policy.Generator.ShippedAs ?? []).Index().Where(form => form.Item.Sha256 is null)

@@ -9,9 +9,13 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <summary>Answers the requests of the labelling page.</summary>
 /// <param name="session">The images and labels; stays the caller's.</param>
 /// <param name="progress">Gets the progress of training.</param>
+/// <param name="createFragment">The part of a policy that uses what was made.</param>
 /// <param name="onTrained">Called with each result of training.</param>
 internal sealed class LabelPage(
-    LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained)
+    LabellingSession session,
+    IProgress<StageProgress> progress,
+    Func<PolicyFragment> createFragment,
+    Action<HeldOutError> onTrained)
     : ILabelPage, IProgress<StageProgress>
 {
     private readonly Lock _trainingLock = new();
@@ -32,8 +36,8 @@ internal sealed class LabelPage(
             return PageResponse.CreateJson(State());
         return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
             && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image)
-                && image < session.Samples.Pictures.Count
-            ? new PageResponse(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
+                && image < session.Pictures.Count
+            ? new PageResponse(HttpStatusCode.OK, "image/png", session.Pictures[image])
             : PageResponse.NotFound;
     }
 
@@ -49,10 +53,6 @@ internal sealed class LabelPage(
         "done" => await FinishAsync().ConfigureAwait(false),
         _ => PageResponse.NotFound,
     };
-
-    /// <summary>The policy fragment for a session's classifier.</summary>
-    public static PolicyFragment CreateFragment(LabellingSession session) => PolicyFragment.Create(
-        session.Feature, session.ClassifierPath, session.Sheet.Seed, Environment.CurrentDirectory);
 
     /// <inheritdoc/>
     public void Report(StageProgress value)
@@ -93,11 +93,11 @@ internal sealed class LabelPage(
     {
         lock (_trainingLock)
         {
-            if (session.Sheet.WhyTooFewLabels is { } problem)
+            if (session.WhyTooFewLabels is { } problem)
                 return PageResponse.CreateProblem(HttpStatusCode.Conflict, problem);
             if (Training.IsCompleted)
             {
-                (_failed, _step) = (null, new StageProgress("training the classifier", 0, 1, Losses: null));
+                (_failed, _step) = (null, new StageProgress(session.Stage, 0, 1, Losses: null));
                 Training = Task.Run(() => RunTraining(ended), CancellationToken.None);
             }
 
@@ -110,7 +110,7 @@ internal sealed class LabelPage(
         try
         {
             var error = session.Train(this, ended);
-            _result = TrainedState.Create(error, session.ClassifierPath, CreateFragment(session));
+            _result = TrainedState.Create(error, session, createFragment());
             onTrained(error);
         }
         catch (OperationCanceledException)
@@ -129,13 +129,14 @@ internal sealed class LabelPage(
 
     private LabelState State() => new(
         session.Feature,
-        session.Samples.Pictures.Count,
+        session.Pictures.Count,
         PageOrder.PageSize,
         session.Sheet.Order ?? [],
-        TestState.Create(session.Sheet),
+        TestState.Create(session.Sheet, session.Sheet.IsTest),
         LabelSheet.MinLabelsPerClass,
         session.Sheet.Labels,
         _step,
         _result,
-        _failed);
+        _failed,
+        Calibrated: session is CalibrationSession calibration ? CalibratedState.Create(calibration) : null);
 }

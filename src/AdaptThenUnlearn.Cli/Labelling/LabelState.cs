@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Labelling;
 using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
@@ -16,6 +17,7 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="Result">Result of the last training; null before the first.</param>
 /// <param name="Failed">Why the last training failed; null if it did not.</param>
 /// <param name="Audit">Whether the images are audited, and no classifier is trained.</param>
+/// <param name="Calibrated">What is calibrated; null where no threshold is chosen.</param>
 internal sealed record LabelState(
     string Feature,
     int Images,
@@ -27,11 +29,24 @@ internal sealed record LabelState(
     StageProgress? Training,
     TrainedState? Result,
     string? Failed,
-    bool Audit = false)
+    bool Audit = false,
+    CalibratedState? Calibrated = null)
 {
     /// <summary>The JSON format of requests and responses.</summary>
     public static JsonSerializerOptions Json { get; } =
         new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+}
+
+/// <summary>The classifier whose threshold is chosen.</summary>
+/// <param name="Classifier">Its name in the policy.</param>
+/// <param name="Class">The class that shows the feature.</param>
+/// <param name="Learning">Labels of the images that the threshold is chosen by.</param>
+internal sealed record CalibratedState(string Classifier, string Class, TestState Learning)
+{
+    /// <summary>Creates the state of a session.</summary>
+    public static CalibratedState Create(CalibrationSession session) => new(
+        session.Subject.Name, session.Subject.Class,
+        TestState.Create(session.Sheet, image => !PageOrder.IsTest(image)));
 }
 
 /// <summary>The result of training.</summary>
@@ -43,9 +58,10 @@ internal sealed record LabelState(
 /// <param name="FalseAlarms">Number of those that the classifier flagged.</param>
 /// <param name="Alarms">Share of those that it flagged, with its 95 % interval; 0 to 1.</param>
 /// <param name="Doubt">A warning about the classifier, in one sentence; null if there is none.</param>
-/// <param name="Classifier">Path of the classifier's checkpoint.</param>
+/// <param name="Classifier">Path of the classifier's checkpoint, or of the calibration.</param>
 /// <param name="Policy">Policy fragment that uses the classifier.</param>
-/// <param name="PolicyFolder">The policy's folder in words.</param>
+/// <param name="PolicyFolder">The policy's folder in words, or the policy.</param>
+/// <param name="Threshold">The threshold that was chosen; null for a classifier that was trained.</param>
 internal sealed record TrainedState(
     double Rate,
     int With,
@@ -57,24 +73,28 @@ internal sealed record TrainedState(
     string? Doubt,
     string Classifier,
     string Policy,
-    string PolicyFolder)
+    string PolicyFolder,
+    double? Threshold)
 {
     /// <summary>Creates the state from a held-out error.</summary>
-    public static TrainedState Create(HeldOutError error, string path, PolicyFragment policy) => new(
+    public static TrainedState Create(HeldOutError error, LabellingSession session, PolicyFragment policy) => new(
         error.Rate, error.With, error.Missed, ShareState.Create(error.Found), error.Without, error.FalseAlarms,
         ShareState.Create(error.Alarms),
-        error.Doubt, path, policy.Text, policy.Folder);
+        error.Doubt, session.ResultPath, policy.Text, policy.Folder,
+        (session as CalibrationSession)?.Written?.Calibration.Threshold);
 }
 
-/// <summary>The labels of the test images so far.</summary>
-/// <param name="With">Number of test images that show the feature.</param>
-/// <param name="Without">Number of test images that do not.</param>
+/// <summary>How many of some images have which label so far.</summary>
+/// <param name="With">Number of images that show the feature.</param>
+/// <param name="Without">Number of images that do not.</param>
 internal sealed record TestState(int With, int Without)
 {
-    /// <summary>Counts the labels of test images.</summary>
-    public static TestState Create(LabelSheet sheet)
+    /// <summary>Counts labels.</summary>
+    /// <param name="sheet">All labels.</param>
+    /// <param name="counts">Whether an image counts.</param>
+    public static TestState Create(LabelSheet sheet, Func<int, bool> counts)
     {
-        var labels = sheet.Labels.Where(label => sheet.IsTest(label.Key)).ToLookup(label => label.Value);
+        var labels = sheet.Labels.Where(label => counts(label.Key)).ToLookup(label => label.Value);
         return new TestState(labels[true].Count(), labels[false].Count());
     }
 }

@@ -3,8 +3,10 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>The part of a policy that uses a labelled classifier, with a second one as auditor.</summary>
-/// <param name="Folder">The policy's folder in words; the paths are relative to it.</param>
+/// <summary>
+/// The part of a policy that uses what was made of labels: a classifier with a second one as auditor, or a calibration.
+/// </summary>
+/// <param name="Folder">The policy's folder in words, or the policy; the paths are relative to the folder.</param>
 /// <param name="Text">JSON with comments.</param>
 /// <remarks>
 /// The auditor is a classifier of the same feature from the folder whose name ends in <c>-auditor</c>. A comment says how to make
@@ -56,6 +58,23 @@ internal sealed record PolicyFragment(string Folder, string Text)
                 $"  // Missing: label other images for it, with --seed {seed + 1} --out {labels}\n");
             return $"{missing}  \"{name}\": {{ \"checkpoint\": {Quote(Path.GetRelativePath(home, path))} }}";
         }
+    }
+
+    /// <summary>Creates the part of a policy that names a calibration.</summary>
+    /// <param name="classifier">The classifier's name in the policy.</param>
+    /// <param name="calibration">Path of the calibration.</param>
+    /// <param name="sha256">Digest of its file.</param>
+    /// <param name="policy">The policy as it was named; paths in it are relative to its folder.</param>
+    public static PolicyFragment ForCalibration(string classifier, string calibration, string sha256, string policy)
+    {
+        var home = Path.GetDirectoryName(Path.GetFullPath(policy))!;
+        return new PolicyFragment(
+            Slashes(policy),
+            $$"""
+            // in classifiers.{{classifier}}, and without a threshold of the feature for it:
+            "calibration": {{Quote(Path.GetRelativePath(home, Path.GetFullPath(calibration)))}},
+            "calibrationSha256": "{{sha256}}"
+            """);
     }
 
     private static string Quote(string path) => JsonSerializer.Serialize(Slashes(path), _readable);

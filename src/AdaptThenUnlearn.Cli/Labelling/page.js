@@ -65,8 +65,11 @@ function showCounts() {
     by("done").classList.toggle("strong", open === 0);
     return;
   }
-  const missing = [[shows, "that show it"], [free, "that do not"]].filter(([count]) => count < state.fewest).map(([count, which]) => `${state.fewest - count} more ${which}`);
-  by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : `There are enough labels to train; 50 to 200 are a good number. The more test images show it, the surer the result.`;
+  // A threshold is chosen by the images that are no test.
+  const [enough, more] = state.calibrated ? [state.calibrated.learning, "more outside the test"] : [{ with: shows, without: free }, "more"];
+  const missing = [[enough.with, "that show it"], [enough.without, "that do not"]].filter(([count]) => count < state.fewest).map(([count, which]) => `${state.fewest - count} ${more} ${which}`);
+  const goal = state.calibrated ? "choose the threshold" : "train";
+  by("advice").textContent = missing.length ? `To ${goal}: ${missing.join(" and ")}.` : `There are enough labels to ${goal}; 50 to 200 are a good number. The more test images show it, the surer the result.`;
   by("train").classList.toggle("strong", missing.length === 0);
 }
 
@@ -134,8 +137,8 @@ function save(changes, before, description) {
   announce(`${description}. ${counted(true)} show it, ${counted(false)} do not.`);
   saving = saving
     .then(() => ask("labels", { changes: changes.map(([image, shows]) => ({ image, shows })) }))
-    .then(({ test }) => {
-      state.test = test;
+    .then(({ test, calibrated }) => {
+      [state.test, state.calibrated] = [test, calibrated];
       showCounts();
       showProblem(null);
     }, failed => {
@@ -168,7 +171,7 @@ async function train() {
     await saving;
     await ask("train", {});
     showProblem(null);
-    announce("Training the classifier.");
+    announce(state.calibrated ? "Choosing the threshold." : "Training the classifier.");
     await watch();
   } catch (failed) {
     showProblem(reason(failed));
@@ -201,6 +204,7 @@ const percent = share => `${(100 * share).toFixed(1)} %`;
 
 function showResult(result) {
   by("trained").hidden = false;
+  by("threshold").textContent = result.threshold ?? "";
   by("rate").textContent = percent(result.rate);
   by("found").textContent = `${result.with - result.missed} of ${result.with}`;
   by("found-interval").textContent = unbroken(interval(result.found));
@@ -212,14 +216,14 @@ function showResult(result) {
   by("file").textContent = result.classifier;
   by("policy").textContent = result.policy;
   by("policy-folder").textContent = result.policyFolder;
-  announce(`Trained. Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
+  announce(`${state.calibrated ? `Chosen: the threshold ${result.threshold}.` : "Trained."} Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
 }
 
 async function done() {
   try {
     await saving;
     if (by("train").disabled)
-      announce("The session ends when the classifier is trained.");
+      announce(state.calibrated ? "The session ends when the threshold is chosen." : "The session ends when the classifier is trained.");
     await ask("done", {});   // the answer comes when training has ended
     const farewell = document.createElement("p");
     farewell.setAttribute("role", "status");
@@ -299,8 +303,11 @@ by("done").addEventListener("click", done);
   try {
     state = await ask("state");
     by("feature").textContent = state.feature;
-    document.querySelectorAll(state.audit ? ".training" : ".auditing").forEach(part => { part.hidden = true; });
-    document.querySelectorAll(state.audit ? ".auditing" : ".training").forEach(part => { part.hidden = false; });
+    const parts = { auditing: state.audit, training: !state.audit, heads: !state.audit && !state.calibrated, thresholds: Boolean(state.calibrated) };
+    for (const [part, shown] of Object.entries(parts))
+      document.querySelectorAll(`.${part}`).forEach(element => { element.hidden = !shown; });
+    by("calibrated").textContent = state.calibrated?.classifier ?? "";
+    by("class").textContent = state.calibrated?.class ?? "";
     document.title = `${state.feature} – atu label`;
     const open = state.order.findIndex(image => labelOf(image) === null);
     current = Math.max(0, open);

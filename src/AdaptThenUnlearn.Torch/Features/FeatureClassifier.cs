@@ -30,6 +30,11 @@ public abstract class FeatureClassifier(
     /// </summary>
     public virtual bool IsKnownToMakeLogits => true;
 
+    /// <summary>
+    /// Whether nobody trained it for its classes, so that it judges no feature before a person's labels choose its threshold.
+    /// </summary>
+    public virtual bool NeedsCalibration => false;
+
     /// <summary>What a checkpoint must say besides shape and classes to build it again, by key.</summary>
     public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
 

@@ -133,7 +133,8 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     private string? DigestOf(string classifier) => AcceptedRun.DigestOf(
         classifier, policy,
         [
-            .. inputs.EnumerateFiles().Where(input => input.Role == InputRoles.Classifier(classifier))
+            .. inputs.EnumerateFiles()
+                .Where(input => input.Role == InputRoles.Classifier(classifier) || input.Role == InputRoles.Calibration(classifier))
                 .Select(input => new InputFile(input.Role, input.Path, Sha256Digest.FindAt(input.Path) ?? "")),
         ]);
 

@@ -81,6 +81,10 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
                     InputRoles.AttackImages, FormattableString.Invariant($"$.audits[{number}].images"), Resolve(images));
     }
 
+    /// <summary>JSON path of a classifier's calibration.</summary>
+    /// <param name="classifier">Its name in the policy.</param>
+    public static string CalibrationProperty(string classifier) => $"$.classifiers.{classifier}.calibration";
+
     /// <summary>JSON path of a feature's folder of negatives.</summary>
     /// <param name="feature">Position of the feature in the policy.</param>
     public static string NegativesProperty(int feature) =>
@@ -103,6 +107,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
         foreach (var (name, choice) in policy.Classifiers)
             foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
                 yield return (role, $"$.classifiers.{name}.checkpoint", path);
+        foreach (var (name, choice) in policy.Classifiers)
+            if (choice.Calibration is { } calibration)
+                yield return (InputRoles.Calibration(name), CalibrationProperty(name), Resolve(calibration));
         foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights
             ? WithParts(InputRoles.Extractor, Resolve(weights))
             : [])

@@ -13,6 +13,12 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 /// <param name="Features"><c>[N, FeatureSize]</c> on the CPU; owned by this.</param>
 public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Features) : IDisposable
 {
+    /// <summary>The images of a seed: never those of a measurement or a training, and without truncation.</summary>
+    /// <param name="seed">Seed of latents and noise.</param>
+    /// <param name="device">Where the generator is.</param>
+    public static EvaluationImages Images(long seed, Device device) =>
+        new(new RandomStreams(seed, "labelling"), Truncation: 1, device);
+
     /// <summary>
     /// Generates the images. One seed always gives the same images, and never those of a measurement or a training.
     /// </summary>
@@ -35,7 +41,7 @@ public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Feat
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var drawn = new EvaluationImages(new RandomStreams(seed, "labelling"), Truncation: 1, device);
+        var drawn = Images(seed, device);
         List<byte[]> pictures = [];
         List<Tensor> features = [];
         foreach (var batch in EvaluationImages.EnumerateBatches(count))

@@ -1,20 +1,19 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>Keeps labels as soon as they are given, and trains the classifier from them. Several threads may use it.</summary>
-/// <param name="samples">The images to label; stay the caller's.</param>
-/// <param name="classifier">
-/// The classifier, whose last layer is trained and whose second class is the feature; stays the caller's.
-/// </param>
+/// <summary>
+/// Keeps labels as soon as they are given, chooses the images of the next page, and makes something of the labels. Several
+/// threads may use it.
+/// </summary>
+/// <param name="pictures">The images to label as PNG files, by number.</param>
 /// <param name="sheet">The labels at the beginning.</param>
-/// <param name="folder">Where labels and classifier are written.</param>
-/// <param name="keepsUseless">Whether to write a classifier whose held-out counts are no better than chance, too.</param>
-public sealed class LabellingSession(
-    LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder, bool keepsUseless = false)
+/// <param name="folder">Where the labels are written.</param>
+/// <param name="keepsUseless">Whether to write a result whose held-out counts are no better than chance, too.</param>
+public abstract class LabellingSession(
+    IReadOnlyList<byte[]> pictures, LabelSheet sheet, string folder, bool keepsUseless)
 {
     private readonly Lock _labels = new();
     private readonly Lock _training = new();
@@ -22,14 +21,20 @@ public sealed class LabellingSession(
     /// <summary>Name of the feature.</summary>
     public string Feature => Sheet.Feature;
 
-    /// <summary>The images to label.</summary>
-    public LabelledSamples Samples => samples;
+    /// <summary>The images to label as PNG files, by number.</summary>
+    public IReadOnlyList<byte[]> Pictures => pictures;
 
     /// <summary>The labels so far.</summary>
     public LabelSheet Sheet { get; private set; } = sheet;
 
-    /// <summary>Path of the classifier's file.</summary>
-    public string ClassifierPath { get; } = Path.Combine(folder, sheet.Feature + ".safetensors");
+    /// <summary>Path of the file that is made from the labels.</summary>
+    public abstract string ResultPath { get; }
+
+    /// <summary>Why nothing can be made of the labels yet, or null.</summary>
+    public abstract string? WhyTooFewLabels { get; }
+
+    /// <summary>What is done with the labels, as the stage of a progress.</summary>
+    public abstract string Stage { get; }
 
     /// <summary>Name of the file with the labels.</summary>
     public const string SheetName = "labels.json";
@@ -44,9 +49,9 @@ public sealed class LabellingSession(
     public LabelSheet Change(IReadOnlyDictionary<int, bool?> changes)
     {
         foreach (var image in changes.Keys)
-            if (image < 0 || image >= samples.Pictures.Count)
+            if (image < 0 || image >= pictures.Count)
                 throw new ArgumentException(FormattableString.Invariant(
-                    $"there is no image {image}; they are numbered 0 to {samples.Pictures.Count - 1}"));
+                    $"there is no image {image}; they are numbered 0 to {pictures.Count - 1}"));
 
         lock (_labels)
         {
@@ -69,11 +74,10 @@ public sealed class LabellingSession(
             if (Sheet.Order is null || Sheet.Order.Count == shown)
             {
                 var learned = Sheet.LearningLabels;
-                var likeliest = ImageRanking.Likeliest(samples.Features, learned);
                 var marked = learned.Values.Count(shows => shows);
                 Sheet = Sheet with
                 {
-                    Order = PageOrder.WithNextPage(order, samples.Pictures.Count, likeliest, marked, Sheet.Seed)
+                    Order = PageOrder.WithNextPage(order, pictures.Count, MostUseful(learned), marked, Sheet.Seed)
                 };
             }
 
@@ -81,33 +85,42 @@ public sealed class LabellingSession(
         }
     }
 
-    /// <summary>Trains the classifier from the labels so far and writes it.</summary>
+    /// <summary>Makes the file from the labels so far.</summary>
     /// <param name="progress">Receives each step.</param>
-    /// <param name="cancel">Ends training between two steps.</param>
+    /// <param name="cancel">Ends the work between two steps.</param>
+    /// <returns>The errors on images that had no part in it.</returns>
     /// <exception cref="LabelException">
-    /// There are too few labels, or nothing was learned from them. The classifier's file is not changed then.
+    /// There are too few labels, or nothing was learned from them. The file is not changed then.
     /// </exception>
-    /// <exception cref="FileNotWrittenException">The classifier cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public HeldOutError Train(IProgress<StageProgress> progress, CancellationToken cancel)
     {
         lock (_training)
         {
             var labels = Sheet;
-            if (labels.WhyTooFewLabels is { } problem)
-                throw new LabelException(problem);
-
-            using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.IsTest, labels.Seed, progress, cancel);
-            if (!keepsUseless && head.HeldOut.WhyUseless is { } useless)
-                throw new LabelException(
-                    $"no classifier was written: {useless}; label more images that show '{Feature}', or name other features "
-                        + "with --features (--keep-useless writes it all the same)");
-
-            classifier.SetWeights(head.Weights, head.Bias);
-            ClassifierCheckpoint.Save(
-                ClassifierPath,
-                classifier,
-                new HeldOutCounts(new Dictionary<string, HeldOutError> { [Feature] = head.HeldOut }, labels.Sha256()));
-            return head.HeldOut;
+            return WhyTooFewLabels is { } problem ? throw new LabelException(problem) : Make(labels, progress, cancel);
         }
+    }
+
+    /// <summary>The learning images, those first whose labels help most.</summary>
+    /// <param name="labels">Labels of learning images alone.</param>
+    protected abstract IEnumerable<int> MostUseful(IReadOnlyDictionary<int, bool> labels);
+
+    /// <summary>Makes the file.</summary>
+    /// <param name="labels">Enough of them.</param>
+    /// <param name="progress">Receives each step.</param>
+    /// <param name="cancel">Ends the work between two steps.</param>
+    protected abstract HeldOutError Make(LabelSheet labels, IProgress<StageProgress> progress, CancellationToken cancel);
+
+    /// <summary>Refuses a result that is of no use, unless it is asked for.</summary>
+    /// <param name="error">On images that had no part in it.</param>
+    /// <param name="what">The result.</param>
+    /// <param name="remedy">What could help.</param>
+    protected void RequireUse(HeldOutError error, string what, string remedy)
+    {
+        if (!keepsUseless && error.WhyUseless is { } useless)
+            throw new LabelException(
+                $"no {what} was written: {useless}; label more images that show '{Feature}', or {remedy} (--keep-useless writes "
+                    + "it all the same)");
     }
 }

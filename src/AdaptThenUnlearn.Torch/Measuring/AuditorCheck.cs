@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
@@ -19,8 +20,8 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         "it takes pixels of another range than -1 to 1 (such as 0 to 1, or 0 to 255), its 'outputs' or the order of its "
             + "'classes' are not what the policy says, or a threshold is too high";
     private const string Proofs =
-        "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), reference statistics with its "
-            + "errors, or a folder of images that show the feature as 'negatives'";
+        "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), a calibration, "
+            + "reference statistics with its errors, or a folder of images that show the feature as 'negatives'";
 
     /// <summary>Names of the classifiers that look at each image, each once.</summary>
     public IReadOnlyList<string> ClassifierNames { get; } =
@@ -53,6 +54,7 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         var reading = counts with
         {
             Detection = Detection(feature),
+            Calibration = CalibrationOf(feature) is { } used ? used.Calibration.Used(used.Sha256) : null,
             Unreadable = outputRange.Unreadable > 0 ? outputRange.Unreadable : null,
             IsAnnotator = feature.Auditor is not null
                 && feature.Auditor != feature.Annotator
@@ -65,8 +67,13 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     public DetectionCounts? CountedErrors(UndesiredFeature feature) =>
         DetectionCounts.ThatCorrect(Detection(feature), policy.Evaluation.CorrectsErrors);
 
-    private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
+    private (ClassifierCalibration Calibration, string Sha256)? CalibrationOf(UndesiredFeature feature) =>
+        classifiers.Calibration(feature.Auditor ?? feature.Annotator, feature.Class);
+
+    private string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {
+        if (classifiers.WhyNotCalibrated(feature) is { } uncalibrated)
+            return uncalibrated;
         if (reading.WhyBlind is { } blind)
             return blind;
         if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)
@@ -108,6 +115,10 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
         if (classifiers.Tried.GetValueOrDefault(feature.Name) is { } tried)
             return tried;
+
+        // Its counts are of the very threshold that judges.
+        if (CalibrationOf(feature) is { } chosen)
+            return chosen.Calibration.Counts();
         var heldOut = classifiers.HeldOut(name)?.ForClass(feature.Class);
         if (heldOut is { With: > 0 } && (IsNoStricterThanHeldOut(rule) || (heldOut.WhyBlind is not null && IsStricter(rule))))
             return heldOut;

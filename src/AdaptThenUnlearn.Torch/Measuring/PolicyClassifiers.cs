@@ -16,18 +16,47 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 public sealed class PolicyClassifiers : IDisposable
 {
     private readonly Dictionary<string, LoadedClassifier> _byName;
+    private readonly Dictionary<string, string> _identities = [];
+    private readonly Dictionary<string, (ClassifierCalibration Calibration, string Sha256)> _calibrations = [];
 
-    private PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
+    /// <summary>Takes classifiers without calibrations; they belong to this from here on.</summary>
+    internal PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
 
     /// <summary>A classifier by its name in the policy.</summary>
     public FeatureClassifier this[string name] => _byName[name].Classifier;
 
     /// <summary>By whom and how a feature is found in training feedback.</summary>
-    public FeatureRule Annotator(UndesiredFeature feature) => new(this[feature.Annotator], feature.Class, feature.Threshold);
+    public FeatureRule Annotator(UndesiredFeature feature) => Rule(feature.Annotator, feature.Class, feature.Threshold);
 
     /// <summary>By whom and how a feature is found for the gate.</summary>
     public FeatureRule Auditor(UndesiredFeature feature) =>
-        new(this[feature.Auditor ?? feature.Annotator], feature.Class, feature.AuditorThreshold ?? feature.Threshold);
+        Rule(feature.Auditor ?? feature.Annotator, feature.Class, feature.AuditorThreshold ?? feature.Threshold);
+
+    /// <summary>How a classifier finds a class: from its calibration's threshold on, where it has one.</summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    /// <param name="className">One of its classes.</param>
+    /// <param name="threshold">The feature's own; null for none.</param>
+    public FeatureRule Rule(string name, string className, double? threshold) =>
+        new(this[name], className, Calibration(name, className)?.Calibration.Threshold ?? threshold);
+
+    /// <summary>The calibration of a class of a classifier, and the digest of its file; null for none.</summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    /// <param name="className">One of its classes.</param>
+    public (ClassifierCalibration Calibration, string Sha256)? Calibration(string name, string className) =>
+        _calibrations.TryGetValue(name, out var found) && found.Calibration.Class == className ? found : null;
+
+    /// <summary>Why a feature cannot be measured: a classifier of it needs a calibration. Null where none does.</summary>
+    /// <param name="feature">Of the policy.</param>
+    public string? WhyNotCalibrated(UndesiredFeature feature) =>
+        new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }
+            .Where(name => this[name].NeedsCalibration && Calibration(name, feature.Class) is null)
+            .Select(name => $"'{name}' was not trained to tell '{feature.Class}', and nothing says from which score on it sees "
+                + $"it and how often it errs; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file "
+                + $"as classifiers.{name}.calibration")
+            .FirstOrDefault();
+
+    /// <summary>Digest of everything that changes a classifier's answers.</summary>
+    public string Identity(string name) => _identities[name];
 
     /// <summary>How a classifier did on images that it was not trained on; null where its checkpoint does not say.</summary>
     public HeldOutCounts? HeldOut(string name) => _byName[name].HeldOut;
@@ -70,7 +99,7 @@ public sealed class PolicyClassifiers : IDisposable
     /// A file is missing, damaged, not pinned so, or no classifier or extractor.
     /// </exception>
     /// <exception cref="PolicyMismatchException">
-    /// A classifier takes other images, or lacks a class that the policy names.
+    /// A classifier takes other images, or lacks a class that the policy names; or its calibration cannot be used.
     /// </exception>
     public static PolicyClassifiers Load(
         UnlearningPolicy policy,
@@ -84,8 +113,9 @@ public sealed class PolicyClassifiers : IDisposable
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
+                var checkpoint = open(resolve(choice.Checkpoint));
                 var classifier = ClassifierCheckpoint.Load(
-                    open(resolve(choice.Checkpoint)),
+                    checkpoint,
                     choice.Sha256,
                     choice.Classes,
                     device,
@@ -103,6 +133,10 @@ public sealed class PolicyClassifiers : IDisposable
                             + "classifier trained on the generator's image size");
                 if (WhyNotSo(classifier.Classifier) is { } problem)
                     throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
+                loaded._identities.Add(name, ClassifierIdentity.Compute(choice, checkpoint));
+                if (choice.Calibration is { } calibration)
+                    loaded._calibrations.Add(
+                        name, ReadCalibration(policy, name, loaded.Identity(name), () => open(resolve(calibration))));
             }
 
             for (var number = 0; number < policy.UndesiredFeatures.Count; number++)
@@ -127,6 +161,31 @@ public sealed class PolicyClassifiers : IDisposable
         {
             loaded.Dispose();
             throw;
+        }
+    }
+
+    // A calibration is used with the very classifier that it was made for, and for the class that it was made for.
+    private static (ClassifierCalibration Calibration, string Sha256) ReadCalibration(
+        UnlearningPolicy policy, string name, string identity, Func<CheckpointFile> open)
+    {
+        var (at, pin) = ($"$.classifiers.{name}.calibration", policy.Classifiers[name].CalibrationSha256);
+        try
+        {
+            var file = open();
+            if (pin is not null && !pin.Equals(file.Sha256, StringComparison.OrdinalIgnoreCase))
+                throw new PolicyMismatchException(
+                    $"{at}Sha256", 
+                    $"pins {pin}, and the SHA-256 of {file.Path} is {file.Sha256}; restore the file, or pin this one");
+            var calibration = ClassifierCalibrationFile.Parse(file.ReadAllBytes(ClassifierCalibrationFile.MaxBytes));
+            return calibration.WhyNotOf(name, identity, policy.ClassesAskedOf(name)) is { } other
+                ? throw new PolicyMismatchException(at, $"{file.Path} {other}")
+                : (calibration, file.Sha256);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or CheckpointException
+            or LabelException)
+        {
+            throw new PolicyMismatchException(
+                at, $"'{policy.Classifiers[name].Calibration}' cannot be used: {unreadable.Message}");
         }
     }
 

@@ -58,7 +58,7 @@ public static partial class Gate
         [
             .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
-            .. MeasurementWarnings.Find(policy, after ?? before),
+            .. MeasurementWarnings.Find(policy, after ?? before, before.GeneratorSha256),
             .. ratchet?.PolicySha256 is { } own && own != ratchet.Baseline.PolicySha256 ? [OtherPolicy] : Array.Empty<string>(),
         ];
         findings = findings.ConvertAll(finding => Soften(finding, policy.FindLeniency(finding.Rule, today)));

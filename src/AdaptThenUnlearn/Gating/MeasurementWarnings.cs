@@ -13,24 +13,29 @@ internal static class MeasurementWarnings
     /// <summary>All warnings, in the policy's order.</summary>
     /// <param name="policy">Whose limits are judged.</param>
     /// <param name="measured">Readings of the generator that is judged.</param>
-    public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured) =>
+    /// <param name="original">SHA-256 of the policy's own generator.</param>
+    public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured, string original) =>
     [
         .. policy.UndesiredFeatures.SelectMany(feature => feature.LaxLimits()
             .Select(lax => $"{feature.Name}: {lax}.")
-            .Concat(Find(feature, feature.Name, measured))),
+            .Concat(Find(feature, feature.Name, measured, original))),
         .. (measured.Shipped ?? []).Where(shipped => shipped.Measured is not null)
             .SelectMany(shipped => policy.UndesiredFeatures.SelectMany(
                 feature => FindInImages(feature, $"{feature.Name} in '{shipped.Form}'", shipped.Measured!))),
         .. Sentences(policy.Evaluation.WhyTame(), measured.Diversity?.WhyAlike),
     ];
 
-    private static IEnumerable<string> Find(UndesiredFeature feature, string name, Measurement measured)
+    private static IEnumerable<string> Find(UndesiredFeature feature, string name, Measurement measured, string original)
     {
         var reading = Reading(feature, measured);
         return
         [
             .. Sentences(
                 reading?.Detection?.WhyWeak is { } weak ? $"{name}: the auditor '{reading.Classifier}' is weak: {weak}" : null,
+                reading?.Calibration is { Generator: var labelled } && labelled != original
+                    ? $"{name}: the threshold of the auditor '{reading.Classifier}' and its errors were measured on "
+                        + $"images of another generator ({labelled}) than the policy's ({original})"
+                    : null,
                 reading is { IsAnnotator: true }
                     ? $"{name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
                         + "of every image: the classifier that labels the training feedback also judges the result"

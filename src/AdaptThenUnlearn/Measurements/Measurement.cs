@@ -92,6 +92,9 @@ public sealed record Measurement(
 /// <param name="Audit">
 /// What a person saw in a sample of the images of the last look; null, and left out, where nobody audited them.
 /// </param>
+/// <param name="Calibration">
+/// The auditor's threshold that a person's labels chose; null, and left out, where the policy names none.
+/// </param>
 public sealed record FeatureReading(
     string Feature,
     string Classifier,
@@ -103,7 +106,8 @@ public sealed record FeatureReading(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Unreadable = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsAnnotator = false,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] HumanAudit? Audit = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] HumanAudit? Audit = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] UsedCalibration? Calibration = null)
 {
     /// <summary>Why the auditor cannot tell, by what it found in known images; null where it can, or nothing says it.</summary>
     [JsonIgnore]

@@ -62,6 +62,10 @@ public static class InputRoles
     /// <param name="name">In the policy.</param>
     public static string Classifier(string name) => $"classifier {name}";
 
+    /// <summary>The calibration of a classifier.</summary>
+    /// <param name="classifier">Its name in the policy.</param>
+    public static string Calibration(string classifier) => $"calibration {classifier}";
+
     /// <summary>A further file of a checkpoint that is in several files.</summary>
     /// <param name="role">Of the checkpoint.</param>
     /// <param name="number">From 1.</param>

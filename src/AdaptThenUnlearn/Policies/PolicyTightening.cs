@@ -182,6 +182,9 @@ internal static partial class PolicyTightening
         .. basis.Classifiers.SelectMany(its => SamePin(
             JsonPath.Root["classifiers"][its.Key]["sha256"], its.Value.Sha256,
             policy.Classifiers.GetValueOrDefault(its.Key)?.Sha256)),
+        .. basis.Classifiers.SelectMany(its => SamePin(
+            JsonPath.Root["classifiers"][its.Key]["calibrationSha256"], its.Value.CalibrationSha256,
+            policy.Classifiers.GetValueOrDefault(its.Key)?.CalibrationSha256)),
         .. SamePin(
             JsonPath.Root["quality"]["extractorSha256"], basis.Quality?.ExtractorSha256, policy.Quality?.ExtractorSha256),
     ];
@@ -327,6 +330,8 @@ internal static partial class PolicyTightening
         {
             Checkpoint = ClassifierChoice.NormalizePath(named.Value.Checkpoint),
             Sha256 = null,
+            Calibration = NormalizedOrNull(named.Value.Calibration),
+            CalibrationSha256 = null,
         }),
         UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
             feature => feature with

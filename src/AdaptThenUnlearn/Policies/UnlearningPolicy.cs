@@ -180,6 +180,7 @@ public sealed record UnlearningPolicy(
             $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
         .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
         .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
+        .. CheckCalibratedClasses(at),
         .. Quality?.Check(at["quality"], this) ?? [],
         .. Evaluation.Check(at["evaluation"]),
         .. Unlearning.Check(at["unlearning"]),
@@ -190,6 +191,33 @@ public sealed record UnlearningPolicy(
         .. at["audits"].MustBeDistinct((Audits ?? []).Select(audit => audit.Attack), item => item["attack"]),
         .. (Audits ?? []).SelectMany((audit, index) => audit.Check(at["audits"][index], this)),
     ];
+
+    /// <summary>The classes that the features ask a classifier for, as annotator or auditor, each once.</summary>
+    /// <param name="classifier">Its name.</param>
+    public IReadOnlyList<string> ClassesAskedOf(string classifier) =>
+    [
+        .. UndesiredFeatures.Where(feature => feature.Annotator == classifier || feature.Auditor == classifier)
+            .Select(feature => feature.Class).Distinct(),
+    ];
+
+    // A calibration is of one class.
+    private IEnumerable<PolicyFinding> CheckCalibratedClasses(JsonPath at)
+    {
+        foreach (var (name, choice) in Classifiers)
+        {
+            var asked = ClassesAskedOf(name);
+            var calibration = at["classifiers"][name]["calibration"];
+            foreach (var finding in calibration.Must(
+                choice.Calibration is null || asked.Count > 0,
+                $"does nothing: no undesired feature has '{name}' as annotator or auditor", at["undesiredFeatures"])
+                .Concat(calibration.Must(
+                    choice.Calibration is null || asked.Count < 2,
+                    $"is of one class, and the features ask '{name}' for {string.Join(" and ", asked.Select(one => $"'{one}'"))}"
+                        + "; give each class a classifier of its own with the same checkpoint",
+                    at["undesiredFeatures"])))
+                yield return finding;
+        }
+    }
 
     /// <summary>No finding if the classifier has the class, or if the policy does not list its classes.</summary>
     internal IEnumerable<PolicyFinding> CheckClass(JsonPath at, string className, string classifier)
@@ -563,6 +591,13 @@ public sealed record ImageResize(
 /// <param name="Output">
 /// For the format <c>onnx</c>: the graph's output that has one number for each class. When absent, the graph has only one output.
 /// </param>
+/// <param name="Calibration">
+/// Path of the calibration, relative to the policy file: the threshold of one class, chosen by a person's labels, with its
+/// measured errors. <c>atu label --calibrate</c> writes it.
+/// </param>
+/// <param name="CalibrationSha256">
+/// Pin: the SHA-256 of the calibration's file, 64 hexadecimal digits. A file with another digest is refused.
+/// </param>
 public sealed record ClassifierChoice(
     [FilePath, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
@@ -580,10 +615,19 @@ public sealed record ClassifierChoice(
     string? Architecture = null,
     [NotBlank, Examples("logits")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Output = null)
+    string? Output = null,
+    [FilePath, Examples("labels/auditor.calibration.json")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Calibration = null,
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? CalibrationSha256 = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
+        .. at["calibrationSha256"].Must(
+            CalibrationSha256 is null || Calibration is not null, "pins a calibration, and no 'calibration' is named",
+            at["calibration"]),
         .. at["preprocessing"].Must(
             Preprocessing is null || GeneratorChoice.IsProgram(Format) || Architecture is not null,
             $"is only for the formats '{GeneratorChoice.TorchScript}' and '{GeneratorChoice.Onnx}', and for classifiers with an "
@@ -768,11 +812,12 @@ public sealed record ImagePreprocessing(
 /// </param>
 /// <param name="Threshold">
 /// An image shows the feature when the probability of <paramref name="Class"/> is at least this; above 0 and below 1. When
-/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid).
+/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid). Not beside
+/// the annotator's <c>calibration</c>, which holds one.
 /// </param>
 /// <param name="AuditorThreshold">
 /// The auditor's threshold, if its scores mean something else; needs an <paramref name="Auditor"/>. <paramref name="Threshold"/>
-/// when absent.
+/// when absent. Not beside the auditor's <c>calibration</c>, which holds one.
 /// </param>
 /// <param name="Negatives">
 /// Folder of pictures that show the feature, relative to the policy file. Training learns from them instead of the samples that
@@ -811,6 +856,8 @@ public sealed record UndesiredFeature(
         .. at["auditorThreshold"].Must(
             AuditorThreshold is null || Auditor is not null,
             "needs an 'auditor', but none is named; the annotator's is 'threshold'", at["threshold"]),
+        .. CheckCalibration(at["threshold"], Threshold, policy, Annotator),
+        .. CheckCalibration(at["auditorThreshold"], AuditorThreshold, policy, Auditor ?? Annotator),
         .. CheckIndependence(at, policy),
         .. CheckProvability(at, policy.Evaluation),
         .. LaxLimits(at).Select(lax => lax.Place.Warning(PolicyCodes.LaxRule, lax.Why)),
@@ -857,6 +904,18 @@ public sealed record UndesiredFeature(
                 PolicyCodes.NoIndependentAuditor, $"has the annotator's checkpoint: {Consequence}",
                 classifiers[Annotator]["checkpoint"], classifiers[Auditor]["checkpoint"])]
             : [];
+    }
+
+    // Two thresholds of one classifier: nobody could say which one was meant.
+    private static IEnumerable<PolicyFinding> CheckCalibration(
+        JsonPath at, double? threshold, UnlearningPolicy policy, string classifier)
+    {
+        var calibration = JsonPath.Root["classifiers"][classifier]["calibration"];
+        return at.Must(
+            threshold is null || policy.Classifiers.GetValueOrDefault(classifier)?.Calibration is null,
+            $"is given beside the calibration of '{classifier}', which holds a threshold too: remove this one, or "
+                + $"{calibration.Text[2..]}",
+            calibration);
     }
 
     private IEnumerable<PolicyFinding> CheckProvability(JsonPath at, EvaluationOptions evaluation)

@@ -42,16 +42,35 @@ internal static class ReadingSections
         }
 
         return new(ReportTopic.Features, "Undesired features", table,
-            [Trusted(
-                "Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was "
-                    + "unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real "
-                    + "images that do not show it.")])
+            [
+                Trusted(
+                    "Counts are of the first look, on the same latents before and after. PUL is the share of the feature that "
+                        + "was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real "
+                        + "images that do not show it."),
+                .. record.Before.Features.SelectMany(reading => Calibration(record, reading)),
+            ])
         {
             Caveat = Exposure(record),
         };
 
         static string Hits(FeatureReading? reading) =>
             reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
+    }
+
+    private static IEnumerable<Phrase> Calibration(RunRecord record, FeatureReading reading)
+    {
+        if (reading.Calibration is not { } used)
+            return [];
+
+        var elsewhere = used.Generator == record.Before.GeneratorSha256 ? "" : " on images of another generator";
+        return
+        [
+            Trusted(string.Create(
+                CultureInfo.InvariantCulture,
+                $" A person's labels{elsewhere} chose the probability {used.Threshold} from which on the auditor ")),
+            Untrusted(reading.Classifier), Trusted(" sees "), Untrusted(reading.Class),
+            .. reading.Detection is { } known ? new[] { Trusted(": "), Untrusted(known.Words) } : [], Trusted("."),
+        ];
     }
 
     /// <summary>How good the retained images are; null where nothing was compared.</summary>

@@ -140,14 +140,22 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
 
     private static string? CounterOf(UnlearningPolicy policy) => policy.Quality?.CountingClassifier(policy);
 
-    /// <summary>Digest of a classifier as it is used; null where its file is not among the inputs.</summary>
+    /// <summary>
+    /// Digest of a classifier as it is used, with its calibration; null where a file of these is not among the inputs.
+    /// </summary>
     /// <param name="classifier">Its name.</param>
     /// <param name="policy">Says how it is used.</param>
     /// <param name="inputs">As recorded.</param>
     public static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
-        inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(classifier))?.Sha256 is { Length: > 0 } known
-            ? policy.Classifiers.GetValueOrDefault(classifier) is { } used ? CanonicalJson.DigestAsUsed(used, known) : known
+        Find(InputRoles.Classifier(classifier), inputs) is not { } known ? null
+        : policy.Classifiers.GetValueOrDefault(classifier) is not { } used ? known
+        : used.Calibration is null ? CanonicalJson.DigestAsUsed(used, known)
+        : Find(InputRoles.Calibration(classifier), inputs) is { } calibration
+            ? Sha256Digest.Compute($"{CanonicalJson.DigestAsUsed(used, known)}\n{calibration}")
             : null;
+
+    private static string? Find(string role, IReadOnlyList<InputFile> inputs) =>
+        inputs.FirstOrDefault(input => input.Role == role)?.Sha256 is { Length: > 0 } known ? known : null;
 
     private static string ToJson(Baseline baseline) => JsonSerializer.Serialize(baseline, RunRecordFile.Json);
 }

@@ -61,6 +61,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             Problems =
             [
                 .. readings.Problems.Union(AuditedRecord.FindProblems(record, folder))
+                    .Union(CalibratedRecord.FindProblems(record, folder))
                     .Union(AcceptedRun.FindProblems(record, folder, vocabulary)),
                 .. files.Select(file => file.Problem).OfType<string>(),
             ],
@@ -96,6 +97,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             problems.Add("the generator that was measured before is not the policy's command with the recorded files");
         problems.AddRange(PinProblems(record.Policy, record));
         problems.AddRange(AuditedRecord.FindProblems(record, folder: null));
+        problems.AddRange(CalibratedRecord.FindProblems(record, folder: null));
         problems.AddRange(RunLock.FindProblems(record));
         problems.AddRange(AcceptedRun.FindProblems(record, folder: null, vocabulary));
         problems.AddRange(EarlierRun.FindProblems(record));
@@ -165,8 +167,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     }
 
     /// <summary>
-    /// What of a policy's generator, classifiers and extractor is not among the files that a record names, or not the pinned one
-    /// where it is pinned; the record is unsigned, and pins are what holds it to files.
+    /// What of a policy's generator, classifiers, calibrations and extractor is not among the files that a record names, or not
+    /// the pinned one where it is pinned; the record is unsigned, and pins are what holds it to files.
     /// </summary>
     /// <param name="policy">The record's own, or one that it is to be judged by.</param>
     /// <param name="record">Of the run.</param>
@@ -176,6 +178,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             .Prepend((InputRoles.Generator, policy.Generator.Sha256))
             .Concat((policy.Generator.ShippedAs ?? []).Select(
                 form => (InputRoles.ShippedForm(form.NameInEffect), form.Sha256)));
+        named = named.Concat(policy.Classifiers.Where(each => each.Value.Calibration is not null)
+            .Select(each => (InputRoles.Calibration(each.Key), each.Value.CalibrationSha256)));
         if (policy.Quality?.ExtractorWeights is not null)
             named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));
         foreach (var (role, pin) in named)

@@ -86,12 +86,26 @@ public sealed class RareFeatureTests(RareFeatureTests.Mnist mnist, ITestOutputHe
             _head = new FrozenFeaturesHead(FrozenNetwork.From(_loaded.Discriminator!), ["other", "digit-8"]);
         }
 
-        public LabellingSession Start(string folder, long seed) => new(
+        public HeadSession Start(string folder, long seed) => new(
             Get(seed).Samples,
             _head,
             new LabelSheet(LabelSheet.CurrentSchemaVersion, "digit-8", "abc", seed, []),
             folder,
             keepsUseless: true);
+
+        /// <summary>The threshold of the embedded auditor's digit 8, by the same clicks.</summary>
+        public CalibrationSession StartCalibration(string folder, long seed, string identity)
+        {
+            var eights = Get(seed).Eights;
+            using var auditor = ClassifierCheckpoint.Load(
+                Path.Combine(HeadTrainingTests.Root(), "models", "mnist", "auditor.safetensors"), null, null, CPU);
+            var samples = ScoredSamples.Generate(
+                _loaded.Generator, new FeatureRule(auditor.Classifier, "8", Threshold: null), eights.Length,
+                LabelledSamples.Images(seed, CPU), new Small.Silent(), CancellationToken.None);
+            return new CalibrationSession(
+                samples, new CalibrationSubject("auditor", "8", identity, MayMiss: 0),
+                new LabelSheet(LabelSheet.CurrentSchemaVersion, "digit-8", _loaded.Sha256, seed, []), folder);
+        }
 
         public Func<int, bool> ShowsEight(long seed) => image => Get(seed).Eights[image];
 

@@ -76,6 +76,19 @@ public sealed class CheckpointFile
         }
     }
 
+    /// <summary>All bytes of a small file.</summary>
+    /// <param name="maxBytes">The largest length that is read.</param>
+    /// <exception cref="CheckpointException">The file is longer, is missing, has changed, or cannot be read.</exception>
+    internal byte[] ReadAllBytes(long maxBytes)
+    {
+        using var bytes = CheckpointBytes.Open(this);
+        return bytes.Length <= maxBytes
+            ? bytes.Read(0, (int)bytes.Length, "content")
+            : throw new CheckpointException(
+                Path, FormattableString.Invariant($"has {bytes.Length} bytes, but {maxBytes} are read at most"),
+                "name another file");
+    }
+
     /// <summary>The file's bytes as a stream; belongs to the caller.</summary>
     /// <exception cref="IOException">The file is missing, has changed, or cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
