@@ -37,7 +37,8 @@ public static class MeasurementSettings
             Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with
             {
                 Checkpoint = ClassifierChoice.NormalizeSlashes(named.Value.Checkpoint),
-                Sha256 = null
+                Sha256 = null,
+                TextModel = named.Value.TextModel?.WithPaths(ClassifierChoice.NormalizeSlashes),
             }),
             UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
                 feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],

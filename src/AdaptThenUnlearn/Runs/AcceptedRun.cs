@@ -138,9 +138,13 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     /// <param name="policy">Says how it is used.</param>
     /// <param name="inputs">As recorded.</param>
     internal static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
-        inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(classifier))?.Sha256 is { Length: > 0 } known
-            ? policy.Classifiers.GetValueOrDefault(classifier) is { } used ? CanonicalJson.DigestAsUsed(used, known) : known
-            : null;
+        policy.Classifiers.GetValueOrDefault(classifier) is { } used
+            && ClassifierFile.ListFor(classifier, used).Select(file => DigestOf(file.Role, inputs)).ToList() is var known
+                ? known.Contains(null) ? null : CanonicalJson.DigestAsUsed(used, [.. known.OfType<string>()])
+                : DigestOf(InputRoles.Classifier(classifier), inputs);
+
+    private static string? DigestOf(string role, IReadOnlyList<InputFile> inputs) =>
+        inputs.FirstOrDefault(input => input.Role == role)?.Sha256 is { Length: > 0 } known ? known : null;
 
     private static string ToJson(Baseline baseline) => JsonSerializer.Serialize(baseline, RunRecordFile.Json);
 }

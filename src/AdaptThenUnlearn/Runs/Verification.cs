@@ -171,7 +171,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="record">Of the run.</param>
     public static IEnumerable<string> PinProblems(UnlearningPolicy policy, RunRecord record)
     {
-        var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256))
+        var named = policy.Classifiers.SelectMany(each => ClassifierFile.ListFor(each.Key, each.Value))
+            .Select(file => (file.Role, Pin: file.Sha256))
             .Prepend((InputRoles.Generator, policy.Generator.Sha256))
             .Concat((policy.Generator.ShippedAs ?? []).Select(
                 form => (InputRoles.ShippedForm(form.NameInEffect), form.Sha256)));
