@@ -21,12 +21,15 @@ internal static class ClassifierFilesCheck
     /// <returns>Errors and warnings, each with its line and column.</returns>
     public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
-        var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
+        var inputs = new InputFiles(file.Policy, file.Path);
+        var paths = inputs.EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
         var found =
             file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
         return
         [
             .. file.Policy.Classifiers.Keys.SelectMany(name => CheckOutputs(file, name, found[name])),
+            .. file.Policy.Classifiers.Where(named => named.Value.IsImageText)
+                .SelectMany(named => CheckPrompts(file, named.Key, inputs, paths)),
             .. file.Policy.UndesiredFeatures.Index().SelectMany(entry => CheckAuditor(file, entry.Index, entry.Item, found)),
         ];
     }
@@ -37,6 +40,31 @@ internal static class ClassifierFilesCheck
         if (stored?.Classes is { } classes
             && OutputKinds.SingleClassProblem(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
             yield return file.CreateMessage($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
+    }
+
+    // Tokens are counted and files are read, and no graph is run.
+    private static IEnumerable<BuildMessage> CheckPrompts(
+        PolicyFile file, string name, InputFiles inputs, ILookup<string, string> paths)
+    {
+        var choice = file.Policy.Classifiers[name];
+        var files = ClassifierFile.ListFor(name, choice).Select(each => (each.Path, Full: paths[each.Role].First())).ToList();
+        if (!files.TrueForAll(each => File.Exists(each.Full)))
+            return [];
+        try
+        {
+            ImageTextCheckpoint.CheckPrompts(choice, path => CheckpointFile.Open(files.Find(each => each.Path == path).Full));
+            return [];
+        }
+        catch (PromptException unfit)
+        {
+            return [file.CreateMessage(
+                ClassifierChoice.PromptProperty(name, unfit.Class, unfit.Index), PolicyCodes.UnknownName, unfit.Message)];
+        }
+        catch (CheckpointException unfit)
+        {
+            return [file.CreateMessage(
+                inputs.FindProperty(unfit.Path) ?? $"$.classifiers.{name}", PolicyCodes.UnknownName, unfit.Message)];
+        }
     }
 
     private static IEnumerable<BuildMessage> CheckAuditor(

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 using Microsoft.ML.OnnxRuntime;
 
 namespace AdaptThenUnlearn.Onnx;
@@ -13,9 +14,13 @@ public sealed class OnnxGraphRuntime : IGraphRuntime
     /// <inheritdoc/>
     public string Description { get; } = $"ONNX Runtime {OrtEnv.Instance().GetVersionString()} on the CPU";
 
-    /// <summary>Lets graphs be loaded; called once, when the application starts.</summary>
+    /// <summary>Lets graphs and the tokenizers of prompts be loaded; called once, when the application starts.</summary>
     /// <remarks>The native library is loaded with the first graph.</remarks>
-    public static void Register() => GraphRuntimes.Register(new LazyRuntime());
+    public static void Register()
+    {
+        GraphRuntimes.Register(new LazyRuntime());
+        PromptTokenizers.Register(new ClipTokenizers());
+    }
 
     /// <inheritdoc/>
     public IGraphSession Open(byte[] graph, int threads) => OnnxGraphSession.Open(graph, threads);

@@ -204,7 +204,6 @@ public sealed class AttackRuns(
         return Sha256Digest.Compute(string.Join('\n', lines));
 
         // The same file is another classifier where its outputs are read otherwise.
-        string Identify(string classifier) =>
-            CanonicalJson.DigestAsUsed(policy.Classifiers[classifier], classifiers.Sha256(classifier));
+        string Identify(string classifier) => classifiers.Identity(classifier);
     }
 }

@@ -200,6 +200,17 @@ public static class ClassifierCheckpoint
 /// <param name="HeldOut">Counts on images that it was not trained on; null where the checkpoint does not say.</param>
 public sealed record LoadedClassifier(FeatureClassifier Classifier, string Sha256, HeldOutCounts? HeldOut = null) : IDisposable
 {
+    /// <summary>
+    /// Digests of the text side's graph, vocabulary and merges, where the classifier is an image–text model and prompts;
+    /// otherwise empty.
+    /// </summary>
+    public IReadOnlyList<string> TextSha256 { get; init; } = [];
+
+    /// <summary>What makes its answers: its files, and what a policy says of its outputs, its input and its prompts.</summary>
+    /// <param name="choice">The policy's.</param>
+    /// <returns>A SHA-256; 64 lower-case hexadecimal digits.</returns>
+    public string IdentifyAs(ClassifierChoice choice) => CanonicalJson.DigestAsUsed(choice, [Sha256, .. TextSha256]);
+
     /// <inheritdoc/>
     public void Dispose() => Classifier.Dispose();
 }

@@ -65,8 +65,10 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     public DetectionCounts? CountedErrors(UndesiredFeature feature) =>
         DetectionCounts.ThatCorrect(Detection(feature), policy.Evaluation.CorrectsErrors);
 
-    private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
+    private string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {
+        if (policy.Classifiers[reading.Classifier].WhyUncalibrated(reading.Classifier) is { } guess)
+            return guess;
         if (reading.WhyBlind is { } blind)
             return blind;
         if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)

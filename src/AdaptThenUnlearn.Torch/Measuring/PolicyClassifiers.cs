@@ -15,9 +15,10 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// </summary>
 public sealed class PolicyClassifiers : IDisposable
 {
-    private readonly Dictionary<string, LoadedClassifier> _byName;
+    private readonly UnlearningPolicy _policy;
+    private readonly Dictionary<string, LoadedClassifier> _byName = [];
 
-    private PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
+    private PolicyClassifiers(UnlearningPolicy policy) => _policy = policy;
 
     /// <summary>A classifier by its name in the policy.</summary>
     public FeatureClassifier this[string name] => _byName[name].Classifier;
@@ -34,6 +35,9 @@ public sealed class PolicyClassifiers : IDisposable
 
     /// <summary>Digest of a classifier's checkpoint.</summary>
     public string Sha256(string name) => _byName[name].Sha256;
+
+    /// <summary>What makes a classifier's answers, as one SHA-256: its files, and what the policy says of it.</summary>
+    public string Identity(string name) => _byName[name].IdentifyAs(_policy.Classifiers[name]);
 
     /// <summary>
     /// How auditors did on images that the policy says show the feature, by the feature's name; empty where it names none.
@@ -79,22 +83,25 @@ public sealed class PolicyClassifiers : IDisposable
         ImageShape images,
         Device device)
     {
-        var loaded = new PolicyClassifiers([]);
+        var loaded = new PolicyClassifiers(policy);
         try
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var classifier = ClassifierCheckpoint.Load(
-                    open(resolve(choice.Checkpoint)),
-                    choice.Sha256,
-                    choice.Classes,
-                    device,
-                    choice.Outputs,
-                    choice.Format ?? CheckpointFormats.Auto,
-                    images,
-                    CreatePreprocessor(name, choice, images),
-                    choice.Architecture,
-                    choice.Output);
+                var preprocessor = CreatePreprocessor(name, choice, images);
+                var classifier = choice.IsImageText
+                    ? LoadImageText(name, choice, path => open(resolve(path)), images, preprocessor, device)
+                    : ClassifierCheckpoint.Load(
+                        open(resolve(choice.Checkpoint)),
+                        choice.Sha256,
+                        choice.Classes,
+                        device,
+                        choice.Outputs,
+                        choice.Format ?? CheckpointFormats.Auto,
+                        images,
+                        preprocessor,
+                        choice.Architecture,
+                        choice.Output);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
@@ -127,6 +134,20 @@ public sealed class PolicyClassifiers : IDisposable
         {
             loaded.Dispose();
             throw;
+        }
+    }
+
+    private static LoadedClassifier LoadImageText(
+        string name, ClassifierChoice choice, Func<string, CheckpointFile> open, ImageShape images, Preprocessor? preprocessor,
+        Device device)
+    {
+        try
+        {
+            return ImageTextCheckpoint.Load(choice, open, images, preprocessor, device);
+        }
+        catch (PromptException unfit)
+        {
+            throw new PolicyMismatchException(ClassifierChoice.PromptProperty(name, unfit.Class, unfit.Index), unfit.Message);
         }
     }
 

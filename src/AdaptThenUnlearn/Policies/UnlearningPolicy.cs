@@ -628,6 +628,13 @@ public sealed record ClassifierChoice(
     [JsonIgnore]
     public IReadOnlyList<string>? ClassNames => Classes ?? Prompts?.Keys.Order(StringComparer.Ordinal).ToList();
 
+    /// <summary>JSON path of a prompt.</summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    /// <param name="className">Of the class.</param>
+    /// <param name="index">Position of the prompt.</param>
+    public static string PromptProperty(string name, string className, int index) =>
+        JsonPath.Root["classifiers"][name]["prompts"][className][index].Text;
+
     /// <summary>
     /// Why what it says of an image is only a guess, so that nothing is measured with it; null where it is not.
     /// </summary>
