@@ -76,7 +76,7 @@ internal sealed class TextEncoder : IDisposable
         PromptTokens.Read(_tokenizer, name, index, prompt, _inputs.Length);
 
     // Unit vectors [P, D]. Where the policy does not say what fills up a prompt, that must make no difference.
-    private Tensor Embed(IReadOnlyList<(string Text, IReadOnlyList<int> Tokens)> prompts)
+    private Tensor Embed(List<(string Text, IReadOnlyList<int> Tokens)> prompts)
     {
         if (_choice.Padding is { } stated)
             return EmbedWith(_tokenizer.Find(stated) ?? throw new CheckpointException(

@@ -30,7 +30,7 @@ internal sealed class TextInputs
         var (tokens, mask) = (choice.TokenInput ?? TextModelChoice.UsualTokenInput, choice.MaskInput
             ?? TextModelChoice.UsualMaskInput);
         _tokens = model.Inputs.FirstOrDefault(input => input.Name == tokens) ?? throw Missing(tokens, "tokenInput", model);
-        _mask = model.Inputs.FirstOrDefault(input => input.Name == mask);
+        _mask = model.Inputs.FirstOrDefault(input => input != _tokens && input.Name == mask);
         if (_mask is null && choice.MaskInput is not null)
             throw Missing(mask, "maskInput", model);
         if (model.Inputs.FirstOrDefault(input => input != _tokens && input != _mask) is { } other)
@@ -63,20 +63,14 @@ internal sealed class TextInputs
     /// <returns>Tensors belong to the caller's scope.</returns>
     public IReadOnlyList<GraphFeed> Feeds(IReadOnlyList<IReadOnlyList<int>> prompts, int padding)
     {
-        var tokens = new long[prompts.Count, Length];
-        var mask = new long[prompts.Count, Length];
-        for (var row = 0; row < prompts.Count; row++)
-            for (var column = 0; column < Length; column++)
-            {
-                var isToken = column < prompts[row].Count;
-                tokens[row, column] = isToken ? prompts[row][column] : padding;
-                mask[row, column] = isToken ? 1 : 0;
-            }
-
-        List<GraphFeed> feeds = [new(_tokens, tensor(tokens), HasRows: true)];
+        List<GraphFeed> feeds = [new(_tokens, Rows((prompt, at) => at < prompt.Count ? prompt[at] : padding), HasRows: true)];
         if (_mask is not null)
-            feeds.Add(new(_mask, tensor(mask), HasRows: true));
+            feeds.Add(new(_mask, Rows((prompt, at) => at < prompt.Count ? 1 : 0), HasRows: true));
         return feeds;
+
+        Tensor Rows(Func<IReadOnlyList<int>, int, long> value) => tensor(
+            prompts.SelectMany(prompt => Enumerable.Range(0, Length).Select(at => value(prompt, at))).ToArray())
+            .view(prompts.Count, Length);
     }
 
     private void RequireNumbers(GraphPort port)
