@@ -24,7 +24,7 @@ internal sealed class ClipVocabulary
     private const int LongestToken = 1000;       // characters
     private const string OfTheModel = "name the file that comes with the model, and copy or download it again";
 
-    private ClipVocabulary(Dictionary<string, int> tokens, IReadOnlyList<string> merges) => (Tokens, Merges) = (tokens, merges);
+    private ClipVocabulary(Dictionary<string, int> tokens, List<string> merges) => (Tokens, Merges) = (tokens, merges);
 
     /// <summary>Number of each token.</summary>
     public IReadOnlyDictionary<string, int> Tokens { get; }
@@ -72,7 +72,8 @@ internal sealed class ClipVocabulary
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var token = reader.GetString()!;
-                if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var number) || number < 0)
+                if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out var number)
+                    || number < 0)
                     throw Bad(TokenizerFile.Vocabulary, $"gives the token '{Shown(token)}' no number", OfTheModel);
                 if (token.Length is 0 or > LongestToken || tokens.Count >= MostEntries)
                     throw Bad(TokenizerFile.Vocabulary, "has an empty or very long token, or too many of them", OfTheModel);

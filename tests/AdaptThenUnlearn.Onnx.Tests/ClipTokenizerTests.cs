@@ -36,13 +36,19 @@ public sealed class ClipTokenizerTests
     [Theory]
     [InlineData("  ", "has no words")]
     [InlineData("a\u0007b", "control character U+0007")]
-    [InlineData("half \ud83d of it", "half of a character")]
     [InlineData("a \ud835\udcb6b", "U+1D4B6")]
     [InlineData("a dog <|endoftext|> a cat", "which the tokenizer adds itself")]
     [InlineData("a dog <|StartOfText|>", "which the tokenizer adds itself")]
     public void Encode_PromptsThatOthersReadOtherwise_AreRefused(string prompt, string expected) => Assert.Contains(
         expected,
         Assert.Throws<PromptException>(() => new ClipTokenizers().Create(_vocabulary, _merges).Encode(prompt)).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void Encode_HalfOfACharacter_IsRefused() => Assert.Contains(
+        "half of a character",
+        Assert.Throws<PromptException>(
+            () => new ClipTokenizers().Create(_vocabulary, _merges).Encode("half " + (char)0xd83d + " of it")).Message,
         StringComparison.Ordinal);
 
     [Theory]
@@ -53,7 +59,8 @@ public sealed class ClipTokenizerTests
     [InlineData("{\"a\":1,\"a\":2}", "twice")]
     [InlineData("{\"a\":1,\"b\":1}", "twice")]
     [InlineData("{\"a\":-1}", "no number")]
-    [InlineData("{\"a\":{}}", "no number")]
+    [InlineData("{\"a\":{}}", "is not JSON")]   // deeper than such a file is
+    [InlineData("{\"a\":true}", "no number")]
     [InlineData("{\"\\ud800\":1}", "is not JSON")]
     [InlineData("{\"a\":1} x", "is not JSON")]
     [InlineData("{\"a\":1}", "has no token '<|startoftext|>'")]

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Onnx.Tests;
 
-/// <summary>A temporary folder with the smallest image–text model: linear in the pixels, and the sum of the tokens' rows.</summary>
+/// <summary>A temporary folder with the smallest image–text model: linear in the pixels, and a sum of the tokens' rows.</summary>
 /// <remarks>Its vocabulary has the 512 symbols of bytes and one merge: a word of other letters is one token a letter.</remarks>
 internal sealed class ImageTextFolder : IDisposable
 {

@@ -53,7 +53,8 @@ internal sealed class TextEncoder : IDisposable
     {
         using var scope = NewDisposeScope();
         var prompts = classes
-            .SelectMany(each => each.Prompts.Select((prompt, index) => (Text: prompt, Tokens: Tokenize(each.Class, index, prompt))))
+            .SelectMany(each => each.Prompts.Select(
+                (prompt, index) => (Text: prompt, Tokens: Tokenize(each.Class, index, prompt))))
             .ToList();
         var embedded = Embed(prompts);
         List<Tensor> means = [];
@@ -142,7 +143,8 @@ internal static class PromptTokens
         {
             var tokens = tokenizer.Encode(prompt);
             return tokens.Count <= most ? tokens : throw new PromptException(FormattableString.Invariant(
-                $"has {tokens.Count} tokens with those for its start and its end, and the text model takes {most}; say it in fewer words"));
+                $"has {tokens.Count} tokens with those for its start and its end, and the text model takes {most}; say it in ")
+                + "fewer words");
         }
         catch (PromptException unfit) when (unfit.Class.Length == 0)
         {

@@ -13,11 +13,11 @@ public static class CanonicalJson
     public static string Serialize(UnlearningPolicy policy) => Write(policy);
 
     /// <summary>
-    /// Digest of a classifier as it is used: of its files, and of what the policy says of its outputs, its input and its prompts.
-    /// Where the policy says nothing, it is that of the file. Whatever changes an answer changes it.
+    /// Digest of a classifier as it is used: of its files, and of what the policy says of its outputs, its input and its
+    /// prompts. Where the policy says nothing, it is that of the file. Whatever changes an answer changes it.
     /// </summary>
     /// <param name="classifier">Its paths, pins and format do not count: they only find the files and read them.</param>
-    /// <param name="sha256">Digests of its files, in the order of <see cref="ClassifierFile.ListFor"/>; at least the first.</param>
+    /// <param name="sha256">Digests of its files, in the order of <see cref="ClassifierFile.ListFor"/>; at least one.</param>
     public static string DigestAsUsed(ClassifierChoice classifier, params IReadOnlyList<string> sha256)
     {
         var files = sha256 is [var only] ? only : Sha256Digest.Compute(string.Join('\n', sha256));

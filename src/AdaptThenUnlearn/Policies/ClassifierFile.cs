@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="PinProperty">JSON path of its pin.</param>
 public sealed record ClassifierFile(string Role, string Path, string? Sha256, string Property, string PinProperty)
 {
-    /// <summary>The files of a classifier: its checkpoint, and those of the text side where it has one, in a fixed order.</summary>
+    /// <summary>The files of a classifier: its checkpoint, and those of a text side where it has one, in a fixed order.</summary>
     /// <param name="name">Of the classifier in the policy.</param>
     /// <param name="choice">Names the files.</param>
     public static IReadOnlyList<ClassifierFile> ListFor(string name, ClassifierChoice choice)

@@ -11,7 +11,9 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Sha256">Pin: the SHA-256 of the graph's file, 64 hexadecimal digits.</param>
 /// <param name="VocabularySha256">Pin: the SHA-256 of the vocabulary.</param>
 /// <param name="MergesSha256">Pin: the SHA-256 of the merges.</param>
-/// <param name="Output">The graph's output with one embedding for each prompt. When absent, the graph has only one output.</param>
+/// <param name="Output">
+/// The graph's output with one embedding for each prompt. When absent, the graph has only one output.
+/// </param>
 /// <param name="TokenInput">The graph's input that gets the tokens.</param>
 /// <param name="MaskInput">
 /// The graph's input that gets 1 for each token and 0 where a prompt is filled up. A graph may do without.
@@ -45,10 +47,10 @@ public sealed record TextModelChoice(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Padding = null)
 {
-    /// <summary><see cref="TokenInput"/> of a policy that does not give it: the name in exports of Hugging Face's models.</summary>
+    /// <summary><see cref="TokenInput"/> of a policy that does not give it (Hugging Face's exports name it so).</summary>
     public const string UsualTokenInput = "input_ids";
 
-    /// <summary><see cref="MaskInput"/> of a policy that does not give it: the name in exports of Hugging Face's models.</summary>
+    /// <summary><see cref="MaskInput"/> of a policy that does not give it, as exports of Hugging Face's models have it.</summary>
     public const string UsualMaskInput = "attention_mask";
 
     /// <summary>The same without paths and pins, which only find the files.</summary>

@@ -640,9 +640,9 @@ public sealed record ClassifierChoice(
     /// </summary>
     /// <param name="name">Of the classifier in the policy.</param>
     public string? WhyUncalibrated(string name) => IsImageText
-        ? $"'{name}' is an image–text model and prompts, and nothing shows from which probability on it sees the feature, and how "
-            + $"often it errs: choose its threshold on labelled images, with `atu label --calibrate {name}`, and name the file as "
-            + "its 'calibration'"
+        ? $"'{name}' is an image–text model and prompts, and nothing shows from which probability on it sees the feature, and "
+            + $"how often it errs: choose its threshold on labelled images, with `atu label --calibrate {name}`, and name the "
+            + "file as its 'calibration'"
         : null;
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>

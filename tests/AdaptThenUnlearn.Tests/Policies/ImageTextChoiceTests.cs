@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
@@ -67,7 +68,7 @@ public sealed class ImageTextChoiceTests
 
     [Theory]
     [InlineData("{ \"8\": [\"an eight\"] }", "", "has only one class")]
-    [InlineData("{}", "", "must not be empty")]
+    [InlineData("{}", "", "needs at least one entry")]
     [InlineData("{ \"8\": [\"an eight\"], \"7\": [] }", "['7']", "has no prompt")]
     [InlineData("{ \"8\": [\"an eight\"], \"7\": [\" \"] }", "['7'][0]", "must not be empty")]
     [InlineData("{ \"8\": [\"an eight\", \"an eight\"], \"7\": [\"a\"] }", "['8'][1]", "is already in this list")]
@@ -86,7 +87,8 @@ public sealed class ImageTextChoiceTests
 
     [Fact]
     public void Read_ClassThatNoPromptDescribes_IsAnError() => AssertError(
-        Choose(Whole.Replace("\"8\":", "\"9\":", StringComparison.Ordinal)), "$.undesiredFeatures[0].class", "class of 'auditor'");
+        Choose(Whole.Replace("\"8\":", "\"9\":", StringComparison.Ordinal)), "$.undesiredFeatures[0].class",
+        "class of 'auditor'");
 
     [Fact]
     public void Read_SharesCountedByPrompts_AreAnError() => AssertError(
@@ -164,7 +166,7 @@ public sealed class ImageTextChoiceTests
     {
         var basis = Smallest.Replace(Auditor, $"\"auditor\": {{ {Whole} }}", StringComparison.Ordinal)
             .Replace("\"m.txt\"", $"\"m.txt\", \"mergesSha256\": \"{new string('a', 64)}\"", StringComparison.Ordinal);
-        var sha256 = Files.Sha256Digest.Compute(basis);
+        var sha256 = Sha256Digest.Compute(basis);
 
         var result = PolicyReader.Read(
             $$"""
