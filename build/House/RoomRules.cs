@@ -112,7 +112,7 @@ public static class RoomRules
         ],
 
         // ONNX Runtime, behind the interface that the checkpoints know.
-        ["Onnx"] = ["Torch.Checkpoints"],
+        ["Onnx"] = ["Torch.Checkpoints", "Torch.Features"],   // the tokenizers of prompts
         ["Onnx.Export"] =
         [
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Features", "Torch.Models", "Torch.Models.Sequence",

@@ -21,15 +21,16 @@ internal static class ClassifierFilesCheck
     /// <returns>Errors and warnings, each with its line and column.</returns>
     public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
-        var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
-        var found = file.Policy.Classifiers.ToDictionary(
-            named => named.Key,
-            named => Read(named.Value, paths[InputRoles.Classifier(named.Key)].First()));
+        var inputs = new InputFiles(file.Policy, file.Path);
+        var paths = inputs.EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
+        var found = file.Policy.Classifiers.ToDictionary(named => named.Key, named => Read(named.Key, named.Value, paths));
         var calibrations = file.Policy.Classifiers.Keys.ToDictionary(
             name => name, name => ReadCalibration(paths[InputRoles.Calibration(name)].FirstOrDefault()));
         return
         [
             .. file.Policy.Classifiers.Keys.SelectMany(name => CheckOutputs(file, name, found[name])),
+            .. file.Policy.Classifiers.Where(named => named.Value.IsImageText)
+                .SelectMany(named => CheckPrompts(file, named.Key, inputs, paths)),
             .. file.Policy.Classifiers.Keys
                 .SelectMany(name => CheckCalibration(file, name, found[name]?.Identity, calibrations[name])),
             .. file.Policy.UndesiredFeatures.Index()
@@ -43,6 +44,31 @@ internal static class ClassifierFilesCheck
         if (stored?.Classes is { } classes
             && OutputKinds.SingleClassProblem(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
             yield return file.CreateMessage($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
+    }
+
+    // Tokens are counted and files are read, and no graph is run.
+    private static IEnumerable<BuildMessage> CheckPrompts(
+        PolicyFile file, string name, InputFiles inputs, ILookup<string, string> paths)
+    {
+        var choice = file.Policy.Classifiers[name];
+        var files = ClassifierFile.ListFor(name, choice).Select(each => (each.Path, Full: paths[each.Role].First())).ToList();
+        if (!files.TrueForAll(each => File.Exists(each.Full)))
+            return [];
+        try
+        {
+            ImageTextCheckpoint.CheckPrompts(choice, path => CheckpointFile.Open(files.Find(each => each.Path == path).Full));
+            return [];
+        }
+        catch (PromptException unfit)
+        {
+            return [file.CreateMessage(
+                ClassifierChoice.PromptProperty(name, unfit.Class, unfit.Index), PolicyCodes.UnknownName, unfit.Message)];
+        }
+        catch (CheckpointException unfit)
+        {
+            return [file.CreateMessage(
+                inputs.FindProperty(unfit.Path) ?? $"$.classifiers.{name}", PolicyCodes.UnknownName, unfit.Message)];
+        }
     }
 
     private static IEnumerable<BuildMessage> CheckCalibration(
@@ -88,17 +114,19 @@ internal static class ClassifierFilesCheck
             yield return file.CreateWarning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
     }
 
-    private static StoredClassifier? Read(ClassifierChoice choice, string path)
+    private static StoredClassifier? Read(string name, ClassifierChoice choice, ILookup<string, string> paths)
     {
         try
         {
-            var opened = CheckpointFile.Open(path);
+            var opened = CheckpointFile.Open(paths[InputRoles.Classifier(name)].First());
             var metadata = CheckpointFormats.Detect(opened).IsProgram
                 ? new Dictionary<string, string>()
                 : CheckpointFormats.Read(opened).Metadata;
             return new StoredClassifier(
                 opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
-                ClassifierCheckpoint.HeldOutIn(metadata), ClassifierIdentity.Compute(choice, opened));
+                ClassifierCheckpoint.HeldOutIn(metadata), ClassifierIdentity.Compute(
+                    [.. ClassifierFile.ListFor(name, choice).Select(file => CheckpointFile.Open(paths[file.Role].First()))],
+                    choice));
         }
         catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
         {

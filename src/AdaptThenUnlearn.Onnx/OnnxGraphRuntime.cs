@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 using Microsoft.ML.OnnxRuntime;
 using static TorchSharp.torch;
 using DeviceType = TorchSharp.DeviceType;
@@ -35,9 +36,13 @@ public sealed class OnnxGraphRuntime : IGraphRuntime
             $"{_name} on CUDA device {OnnxGraphSession.NumberOf(wanted)} (operators without a CUDA kernel on the CPU)")
         : $"{_name} on the CPU";
 
-    /// <summary>Lets graphs be loaded; called once, when the application starts.</summary>
+    /// <summary>Lets graphs and the tokenizers of prompts be loaded; called once, when the application starts.</summary>
     /// <remarks>The native library is loaded with the first graph.</remarks>
-    public static void Register() => GraphRuntimes.Register(new LazyRuntime());
+    public static void Register()
+    {
+        GraphRuntimes.Register(new LazyRuntime());
+        PromptTokenizers.Register(new ClipTokenizers());
+    }
 
     /// <inheritdoc/>
     public IGraphSession Open(byte[] graph, int threads, Device wanted) =>

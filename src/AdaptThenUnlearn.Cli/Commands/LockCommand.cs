@@ -181,11 +181,8 @@ public sealed class LockCommand(Terminal terminal)
     // A lock fixes what the policy says. What a file without a pin holds is not said there.
     private static IEnumerable<BuildMessage> FindUnpinned(PolicyFile policy)
     {
-        var paths = policy.Policy.Classifiers.Where(named => named.Value.Sha256 is null)
-            .Select(named => $"$.classifiers.{named.Key}").ToList();
-        paths.AddRange(policy.Policy.Classifiers
-            .Where(named => named.Value is { Calibration: not null, CalibrationSha256: null })
-            .Select(named => $"$.classifiers.{named.Key}.calibration"));
+        var paths = policy.Policy.Classifiers.SelectMany(named => ClassifierFile.ListAll(named.Key, named.Value))
+            .Where(file => file.Sha256 is null).Select(file => file.Property).ToList();
         if (policy.Policy.Quality is { ExtractorWeights: not null, ExtractorSha256: null })
             paths.Add("$.quality.extractorWeights");
         paths.AddRange((policy.Policy.Generator.ShippedAs ?? []).Index().Where(form => form.Item.Sha256 is null)

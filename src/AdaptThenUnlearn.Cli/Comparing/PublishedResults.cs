@@ -24,7 +24,7 @@ public static class PublishedResults
     /// <summary>Whether a policy is about digits, so that the paper's table is about the same classes.</summary>
     /// <param name="policy">The annotator of its first feature names the classes.</param>
     public static bool AppliesTo(UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(policy.UndesiredFeatures[0].Annotator)?.Classes?.ToHashSet()
+        policy.Classifiers.GetValueOrDefault(policy.UndesiredFeatures[0].Annotator)?.ClassNames?.ToHashSet()
             .SetEquals(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]) == true;
 
     /// <summary>FID of a row relative to retraining's, for one class.</summary>

@@ -47,14 +47,8 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
 
         foreach (var name in names.Distinct())
             if (policy.Classifiers.TryGetValue(name, out var classifier))
-            {
-                yield return new MeasuredFile(
-                    InputRoles.Classifier(name), classifier.Checkpoint, classifier.Sha256, $"$.classifiers.{name}.sha256");
-                if (classifier.Calibration is { } calibration)
-                    yield return new MeasuredFile(
-                        InputRoles.Calibration(name), calibration, classifier.CalibrationSha256,
-                        $"$.classifiers.{name}.calibrationSha256");
-            }
+                foreach (var file in ClassifierFile.ListAll(name, classifier))
+                    yield return new MeasuredFile(file.Role, file.Path, file.Sha256, file.PinProperty);
     }
 
     private MeasuredFile? ReferenceFile() =>

@@ -204,8 +204,7 @@ public sealed class AttackRuns(
         return Sha256Digest.Compute(string.Join('\n', lines));
 
         // The same file is another classifier where its outputs are read otherwise, or from another threshold on.
-        string Identify(string classifier) =>
-            CanonicalJson.DigestAsUsed(policy.Classifiers[classifier], classifiers.Sha256(classifier))
+        string Identify(string classifier) => classifiers.Identity(classifier)
             + (classifiers.Calibration(classifier, feature.Class) is { } calibration ? $" {calibration.Sha256}" : "");
     }
 }

@@ -9,19 +9,21 @@ namespace AdaptThenUnlearn.Torch.Features;
 public static class ClassifierIdentity
 {
     /// <summary>
-    /// Digest of everything that changes a classifier's answers: its checkpoint, the further files of it, and what the policy
-    /// says of its classes, outputs, preprocessing, architecture and output (<see cref="CanonicalJson.DigestAsUsed"/>).
+    /// Digest of everything that changes a classifier's answers: its files, further files of its checkpoint, and what the policy
+    /// says of its classes, outputs, preprocessing, architecture, output and prompts (<see cref="CanonicalJson.DigestAsUsed"/>).
     /// </summary>
+    /// <param name="files">As they were hashed, in the order of <see cref="ClassifierFile.ListFor"/>; the checkpoint first.</param>
     /// <param name="choice">Of the policy.</param>
-    /// <param name="checkpoint">As it was hashed.</param>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     /// <exception cref="CheckpointException">A further file of the checkpoint cannot be read.</exception>
-    public static string Compute(ClassifierChoice choice, CheckpointFile checkpoint)
+    public static string Compute(IReadOnlyList<CheckpointFile> files, ClassifierChoice choice)
     {
         // The index of several files does not tell what is in them.
+        var checkpoint = files[0];
         var parts = CheckpointFormats.FurtherFiles(checkpoint).Select(part => checkpoint.OpenSibling(part).Sha256).ToList();
-        return CanonicalJson.DigestAsUsed(
-            choice,
-            parts.Count == 0 ? checkpoint.Sha256 : Sha256Digest.Compute(string.Join('\n', parts.Prepend(checkpoint.Sha256))));
+        var whole = parts.Count == 0
+            ? checkpoint.Sha256
+            : Sha256Digest.Compute(string.Join('\n', parts.Prepend(checkpoint.Sha256)));
+        return CanonicalJson.DigestAsUsed(choice, [whole, .. files.Skip(1).Select(file => file.Sha256)]);
     }
 }

@@ -33,6 +33,17 @@ public static class GeneratorRequirements
                 PolicyCodes.AssumedLayers);
     }
 
+    /// <summary>Refuses to train on what an annotator only guesses.</summary>
+    /// <exception cref="PolicyMismatchException">An annotator is prompts without a calibration.</exception>
+    public static void RequireCalibratedAnnotators(UnlearningPolicy policy)
+    {
+        foreach (var (number, feature) in policy.UndesiredFeatures.Index())
+            if (policy.Classifiers[feature.Annotator].WhyUncalibrated(feature.Annotator) is { } guess)
+                throw new PolicyMismatchException(
+                    FormattableString.Invariant($"$.undesiredFeatures[{number}].annotator"),
+                    $"cannot label training feedback: {guess}", PolicyCodes.Uncalibrated);
+    }
+
     /// <summary>Refuses to truncate a generator that has no truncation.</summary>
     /// <exception cref="PolicyMismatchException">The policy truncates, and the generator cannot.</exception>
     public static void RequireTruncation(EvaluationOptions options, LoadedGenerator original)

@@ -317,6 +317,7 @@ public sealed class InputFiles
     public PolicyClassifiers LoadClassifiers(ImageShape images, Device device)
     {
         var classifiers = PolicyClassifiers.Load(_policy, Resolve, Opened.Checkpoint, images, device);
+        NotePrompts();
         try
         {
             new GivenImageFiles(_policy, this, images).TestAuditors(classifiers);
@@ -384,6 +385,17 @@ public sealed class InputFiles
 
     private IReadOnlyList<string> PartsOf(string path) =>
         _opened is { } opened ? opened.PartsOf(path) : CheckpointFormats.FurtherFiles(path);
+
+    private void NotePrompts()
+    {
+        foreach (var (name, choice) in _policy.Classifiers.Where(named => named.Value.IsImageText))
+            AddRemark(
+                InputRoles.Classifier(name),
+                FormattableString.Invariant(
+                    $"an image–text model: {choice.Prompts!.Values.Sum(prompts => prompts.Count)} prompts describe its ")
+                + FormattableString.Invariant(
+                    $"{choice.Prompts.Count} classes, and its logits are {choice.LogitScaleInEffect} times the cosine"));
+    }
 
     private void NoteAssumptions(LoadedGenerator loaded)
     {

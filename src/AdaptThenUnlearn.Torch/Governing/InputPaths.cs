@@ -104,12 +104,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
         foreach (var (index, form) in (policy.Generator.ShippedAs ?? []).Index())
             foreach (var (role, path) in WithParts(InputRoles.ShippedForm(form.NameInEffect), Resolve(form.Checkpoint)))
                 yield return (role, FormattableString.Invariant($"$.generator.shippedAs[{index}].checkpoint"), path);
-        foreach (var (name, choice) in policy.Classifiers)
-            foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
-                yield return (role, $"$.classifiers.{name}.checkpoint", path);
-        foreach (var (name, choice) in policy.Classifiers)
-            if (choice.Calibration is { } calibration)
-                yield return (InputRoles.Calibration(name), CalibrationProperty(name), Resolve(calibration));
+        foreach (var file in policy.Classifiers.SelectMany(named => ClassifierFile.ListAll(named.Key, named.Value)))
+            foreach (var (role, path) in WithParts(file.Role, Resolve(file.Path)))
+                yield return (role, file.Property, path);
         foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights
             ? WithParts(InputRoles.Extractor, Resolve(weights))
             : [])

@@ -243,6 +243,7 @@ public sealed class UnlearningRun(
     {
         // Refuse what cannot be trained, or cannot be saved afterwards, before anything is trained.
         var options = inputs.WithResolvedData(_policy.Unlearning);
+        GeneratorRequirements.RequireCalibratedAnnotators(_policy);
         GeneratorRequirements.RequireTrainable(options, original);
         GradientCheck.Run(original, options);
         GeneratorCheckpoint.RequireRewritable(inputs.OriginalFile, original);

@@ -113,18 +113,22 @@ public sealed class PolicyClassifiers : IDisposable
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var checkpoint = open(resolve(choice.Checkpoint));
-                var classifier = ClassifierCheckpoint.Load(
-                    checkpoint,
-                    choice.Sha256,
-                    choice.Classes,
-                    device,
-                    choice.Outputs,
-                    choice.Format ?? CheckpointFormats.Auto,
-                    images,
-                    CreatePreprocessor(name, choice, images),
-                    choice.Architecture,
-                    choice.Output);
+                List<CheckpointFile> files =
+                    [.. ClassifierFile.ListFor(name, choice).Select(file => open(resolve(file.Path)))];
+                var preprocessor = CreatePreprocessor(name, choice, images);
+                var classifier = choice.IsImageText
+                    ? LoadImageText(name, choice, path => open(resolve(path)), images, preprocessor, device)
+                    : ClassifierCheckpoint.Load(
+                        files[0],
+                        choice.Sha256,
+                        choice.Classes,
+                        device,
+                        choice.Outputs,
+                        choice.Format ?? CheckpointFormats.Auto,
+                        images,
+                        preprocessor,
+                        choice.Architecture,
+                        choice.Output);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
@@ -133,7 +137,7 @@ public sealed class PolicyClassifiers : IDisposable
                             + "classifier trained on the generator's image size");
                 if (WhyNotSo(classifier.Classifier) is { } problem)
                     throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
-                loaded._identities.Add(name, ClassifierIdentity.Compute(choice, checkpoint));
+                loaded._identities.Add(name, ClassifierIdentity.Compute(files, choice));
                 if (choice.Calibration is { } calibration)
                     loaded._calibrations.Add(
                         name, ReadCalibration(policy, name, loaded.Identity(name), () => open(resolve(calibration))));
@@ -186,6 +190,20 @@ public sealed class PolicyClassifiers : IDisposable
         {
             throw new PolicyMismatchException(
                 at, $"'{policy.Classifiers[name].Calibration}' cannot be used: {unreadable.Message}");
+        }
+    }
+
+    private static LoadedClassifier LoadImageText(
+        string name, ClassifierChoice choice, Func<string, CheckpointFile> open, ImageShape images, Preprocessor? preprocessor,
+        Device device)
+    {
+        try
+        {
+            return ImageTextCheckpoint.Load(choice, open, images, preprocessor, device);
+        }
+        catch (PromptException unfit)
+        {
+            throw new PolicyMismatchException(ClassifierChoice.PromptProperty(name, unfit.Class, unfit.Index), unfit.Message);
         }
     }
 

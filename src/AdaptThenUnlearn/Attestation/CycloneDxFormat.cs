@@ -330,7 +330,7 @@ public sealed class CycloneDxFormat : IAttestationFormat
         var component = new JsonObject
         {
             ["type"] = role is InputRoles.Generator or InputRoles.Discriminator or InputRoles.Extractor
-                || role.StartsWith(InputRoles.Classifier(""), StringComparison.Ordinal)
+                || InputRoles.IsClassifierNetwork(role)
                     ? "machine-learning-model"
                     : "data",
             ["bom-ref"] = reference,

@@ -13,17 +13,19 @@ public static class CanonicalJson
     public static string Serialize(UnlearningPolicy policy) => Write(policy);
 
     /// <summary>
-    /// Digest of a classifier as it is used: of its file, and of what the policy says of its outputs and its input. Where the
-    /// policy says nothing, it is that of the file.
+    /// Digest of a classifier as it is used: of its files, and of what the policy says of its outputs, its input and its
+    /// prompts. Where the policy says nothing, it is that of the file. Whatever changes an answer changes it.
     /// </summary>
-    /// <param name="classifier">Its path, pin and format do not count: they only find the file and read it.</param>
-    /// <param name="fileSha256">Digest of its file.</param>
-    public static string DigestAsUsed(ClassifierChoice classifier, string fileSha256)
+    /// <param name="classifier">Its paths, pins and format do not count: they only find the files and read them.</param>
+    /// <param name="sha256">Digests of its files, in the order of <see cref="ClassifierFile.ListFor"/>; at least one.</param>
+    public static string DigestAsUsed(ClassifierChoice classifier, params IReadOnlyList<string> sha256)
     {
+        var files = sha256 is [var only] ? only : Sha256Digest.Compute(string.Join('\n', sha256));
         var used = new ClassifierChoice(
             "", classifier.Classes, null, classifier.Outputs, null, classifier.Preprocessing, classifier.Architecture,
-            classifier.Output);
-        return used == new ClassifierChoice("", null, null) ? fileSha256 : Sha256Digest.Compute($"{fileSha256}\n{Write(used)}");
+            classifier.Output, classifier.TextModel?.AsUsed(), classifier.Prompts,
+            classifier.IsImageText ? classifier.LogitScaleInEffect : null);
+        return used == new ClassifierChoice("", null, null) ? files : Sha256Digest.Compute($"{files}\n{Write(used)}");
     }
 
     /// <summary>

@@ -66,6 +66,26 @@ public static class InputRoles
     /// <param name="classifier">Its name in the policy.</param>
     public static string Calibration(string classifier) => $"calibration {classifier}";
 
+    /// <summary>The text graph of a classifier that is an image–text model and prompts.</summary>
+    /// <param name="name">In the policy.</param>
+    public static string TextModel(string name) => $"{Classifier(name)}, text model";
+
+    /// <summary>The vocabulary of such a classifier's tokenizer.</summary>
+    /// <param name="name">In the policy.</param>
+    public static string TextVocabulary(string name) => $"{Classifier(name)}{VocabularyEnd}";
+
+    /// <summary>The merges of such a classifier's tokenizer.</summary>
+    /// <param name="name">In the policy.</param>
+    public static string TextMerges(string name) => $"{Classifier(name)}{MergesEnd}";
+
+    /// <summary>Whether a role is that of a classifier's network, and not of its tokenizer's files.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool IsClassifierNetwork(string role) => role.StartsWith(Classifier(""), StringComparison.Ordinal)
+        && !role.EndsWith(VocabularyEnd, StringComparison.Ordinal) && !role.EndsWith(MergesEnd, StringComparison.Ordinal);
+
+    private const string VocabularyEnd = ", vocabulary";
+    private const string MergesEnd = ", merges";
+
     /// <summary>A further file of a checkpoint that is in several files.</summary>
     /// <param name="role">Of the checkpoint.</param>
     /// <param name="number">From 1.</param>

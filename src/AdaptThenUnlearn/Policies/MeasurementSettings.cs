@@ -40,6 +40,7 @@ public static class MeasurementSettings
                 Sha256 = null,
                 Calibration = NormalizeSlashes(named.Value.Calibration),
                 CalibrationSha256 = null,
+                TextModel = named.Value.TextModel?.WithPaths(ClassifierChoice.NormalizeSlashes),
             }),
             UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
                 feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],

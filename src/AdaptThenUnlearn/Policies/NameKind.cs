@@ -11,6 +11,7 @@ internal enum NameKind
     Distance,
     Precision,
     CheckpointFormat,
+    ClassifierFormat,
     ClassifierArchitecture,
     ClassifierOutputs,
     ImageRange,
@@ -48,6 +49,7 @@ internal static class NameKinds
         NameKind.Distance => _distances,
         NameKind.Precision => UnlearningOptions.PrecisionNames,
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
+        NameKind.ClassifierFormat => [.. NameKind.CheckpointFormat.Names(vocabulary), ClassifierChoice.ImageText],
         NameKind.ClassifierArchitecture => vocabulary.ClassifierArchitectures,
         NameKind.ClassifierOutputs => OutputKinds.All,
         NameKind.ImageRange => _ranges,
@@ -73,7 +75,7 @@ internal static class NameKinds
     public static string Describe(this NameKind kind) => kind switch
     {
         NameKind.RepulsionLoss => "repulsion loss",
-        NameKind.CheckpointFormat => "checkpoint format",
+        NameKind.CheckpointFormat or NameKind.ClassifierFormat => "checkpoint format",
         NameKind.ClassifierArchitecture => "classifier architecture",
         NameKind.ClassifierOutputs => "kind of outputs",
         NameKind.ImageRange => "range of images",

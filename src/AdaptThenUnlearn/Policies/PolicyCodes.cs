@@ -48,6 +48,11 @@ public static class PolicyCodes
     /// <summary>A feature was not measured, because its auditor cannot tell. <c>atu measure</c> ends with this error.</summary>
     public const string NotMeasured = "ATU1106";
 
+    /// <summary>
+    /// Warning: a classifier from prompts has no calibration. As auditor it measures nothing, as annotator it trains nothing.
+    /// </summary>
+    public const string Uncalibrated = "ATU1107";
+
     /// <summary>The weights do not tell what the generator computes, and the policy does not say it.</summary>
     /// <remarks>A warning where images are only made or measured, an error where a verdict is asked for.</remarks>
     public const string AssumedLayers = "ATU1110";

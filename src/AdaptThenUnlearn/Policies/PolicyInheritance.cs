@@ -86,7 +86,7 @@ internal static class PolicyInheritance
 
         policy = At(policy, "generator", section => Files(Paths(section, "checkpoint", "discriminator", "images")));
         policy = At(policy, "generator", Shipped);
-        policy = At(policy, "classifiers", map => Each(map, classifier => Paths(classifier, "checkpoint")));
+        policy = At(policy, "classifiers", map => Each(map, Classifier));
         policy = At(policy, "undesiredFeatures", list => Each(list, feature => Paths(feature, "negatives")));
         policy = At(policy, "audits", list => Each(list, audit => Paths(audit, "images")));
         policy = At(policy, "quality", section => Paths(section, "extractorWeights", "reference"));
@@ -94,6 +94,10 @@ internal static class PolicyInheritance
 
         PolicyNode Paths(PolicyNode node, params string[] names) =>
             names.Aggregate(node, (section, name) => section is ObjectNode known ? At(known, name, Move) : section);
+
+        PolicyNode Classifier(PolicyNode classifier) => Paths(classifier, "checkpoint") is ObjectNode known
+            ? At(known, "textModel", text => Paths(text, "checkpoint", "vocabulary", "merges"))
+            : classifier;
 
         PolicyNode Shipped(PolicyNode generator) => generator is ObjectNode known
             ? At(known, "shippedAs", list => Each(list, form => Paths(form, "checkpoint")))

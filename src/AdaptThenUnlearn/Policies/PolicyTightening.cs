@@ -179,15 +179,15 @@ internal static partial class PolicyTightening
     private static IEnumerable<PolicyFinding> Pins(UnlearningPolicy basis, UnlearningPolicy policy) =>
     [
         .. SamePin(JsonPath.Root["generator"]["sha256"], basis.Generator.Sha256, policy.Generator.Sha256),
-        .. basis.Classifiers.SelectMany(its => SamePin(
-            JsonPath.Root["classifiers"][its.Key]["sha256"], its.Value.Sha256,
-            policy.Classifiers.GetValueOrDefault(its.Key)?.Sha256)),
-        .. basis.Classifiers.SelectMany(its => SamePin(
-            JsonPath.Root["classifiers"][its.Key]["calibrationSha256"], its.Value.CalibrationSha256,
-            policy.Classifiers.GetValueOrDefault(its.Key)?.CalibrationSha256)),
+        .. FilesOf(basis).SelectMany(its => SamePin(
+            new JsonPath(its.PinProperty), its.Sha256,
+            FilesOf(policy).FirstOrDefault(own => own.Role == its.Role)?.Sha256)),
         .. SamePin(
             JsonPath.Root["quality"]["extractorSha256"], basis.Quality?.ExtractorSha256, policy.Quality?.ExtractorSha256),
     ];
+
+    private static IEnumerable<ClassifierFile> FilesOf(UnlearningPolicy policy) =>
+        policy.Classifiers.SelectMany(named => ClassifierFile.ListAll(named.Key, named.Value));
 
     private static IEnumerable<PolicyFinding> SamePin(JsonPath at, string? its, string? own) =>
         its is null || its.Equals(own, StringComparison.OrdinalIgnoreCase)
@@ -332,6 +332,7 @@ internal static partial class PolicyTightening
             Sha256 = null,
             Calibration = NormalizedOrNull(named.Value.Calibration),
             CalibrationSha256 = null,
+            TextModel = named.Value.TextModel?.WithPaths(ClassifierChoice.NormalizePath),
         }),
         UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
             feature => feature with

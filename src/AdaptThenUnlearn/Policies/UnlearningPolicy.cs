@@ -112,8 +112,10 @@ public sealed record UnlearningPolicy(
         .. Generator.Command is null ? (string[])[] : [InputRoles.Generator],
         .. (Generator.ShippedAs ?? []).Where(form => GeneratorChoice.IsProgram(form.Format))
             .Select(form => InputRoles.ShippedForm(form.NameInEffect)),
-        .. Classifiers.Where(named => GeneratorChoice.IsProgram(named.Value.Format))
-            .Select(named => InputRoles.Classifier(named.Key)),
+        .. Classifiers.Where(named => GeneratorChoice.IsProgram(named.Value.Format) || named.Value.IsImageText)
+            .SelectMany(named => named.Value.IsImageText
+                ? (string[])[InputRoles.Classifier(named.Key), InputRoles.TextModel(named.Key)]
+                : [InputRoles.Classifier(named.Key)]),
         .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true }
             ? (string[])[InputRoles.Extractor]
             : [],
@@ -123,7 +125,7 @@ public sealed record UnlearningPolicy(
     public bool RunsGraphs() =>
         Generator.Format == GeneratorChoice.Onnx
             || (Generator.ShippedAs ?? []).Any(form => form.Format == GeneratorChoice.Onnx)
-            || Classifiers.Values.Any(classifier => classifier.Format == GeneratorChoice.Onnx)
+            || Classifiers.Values.Any(classifier => classifier.Format == GeneratorChoice.Onnx || classifier.IsImageText)
             || Quality?.Extractor == WeightsExtractor.Onnx.Name;
 
     /// <summary>Digest of the extractor of a reading; of a classifier, as this policy uses it.</summary>
@@ -178,6 +180,9 @@ public sealed record UnlearningPolicy(
         .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
             WeightsExtractor.Find(name) is null,
             $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
+        .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
+            ClassifierRoles().Count(role => role == InputRoles.Classifier(name)) == 1,
+            $"'{name}' is what records call a file of another classifier; call the classifier something else")),
         .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
         .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
         .. CheckCalibratedClasses(at),
@@ -219,14 +224,17 @@ public sealed record UnlearningPolicy(
         }
     }
 
+    private IEnumerable<string> ClassifierRoles() =>
+        Classifiers.SelectMany(named => ClassifierFile.ListAll(named.Key, named.Value)).Select(file => file.Role);
+
     /// <summary>No finding if the classifier has the class, or if the policy does not list its classes.</summary>
     internal IEnumerable<PolicyFinding> CheckClass(JsonPath at, string className, string classifier)
     {
-        if (!Classifiers.TryGetValue(classifier, out var choice) || choice.Classes is not { } classes)
+        if (!Classifiers.TryGetValue(classifier, out var choice) || choice.ClassNames is not { } classes)
             return [];
 
         var given = JsonPath.Root["classifiers"][classifier];
-        return at.MustBeOneOf(className, classes, $"class of '{classifier}'", given["classes"]);
+        return at.MustBeOneOf(className, classes, $"class of '{classifier}'", given["classes"], given["prompts"]);
     }
 
     internal IEnumerable<PolicyFinding> CheckClassifier(JsonPath at, string name) =>
@@ -265,6 +273,7 @@ public sealed record UnlearningPolicy(
             JsonPath.Root["audits"],
             JsonPath.Root["generator"]["shippedAs"],
             JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["classes"],
+            JsonPath.Root["classifiers"][Quality?.CountingClassifier(this) ?? ""]["prompts"],
         ];
     }
 }
@@ -578,18 +587,30 @@ public sealed record ImageResize(
 /// </param>
 /// <param name="Format">
 /// The checkpoint format, found by content when absent. <c>torchscript</c> and <c>onnx</c> run the program in the file, and need
-/// <paramref name="Classes"/>.
+/// <paramref name="Classes"/>. <c>image-text</c> runs two ONNX graphs, of which the second is the <paramref name="TextModel"/>:
+/// <paramref name="Prompts"/> say in words what its classes are.
 /// </param>
 /// <param name="Preprocessing">
 /// What is done to the generator's images before the classifier gets them. When absent, it gets them as the generator makes them.
-/// For the formats <c>torchscript</c> and <c>onnx</c>, and classifiers with an <paramref name="Architecture"/>.
+/// For the formats <c>torchscript</c>, <c>onnx</c> and <c>image-text</c>, and classifiers with an
+/// <paramref name="Architecture"/>.
 /// </param>
 /// <param name="Architecture">
 /// The network of torchvision whose state dict the file is; needs <paramref name="Classes"/>. When absent, the file says what it
 /// is.
 /// </param>
 /// <param name="Output">
-/// For the format <c>onnx</c>: the graph's output that has one number for each class. When absent, the graph has only one output.
+/// For the format <c>onnx</c>: the graph's output that has one number for each class. For <c>image-text</c>: the one with an
+/// embedding for each image. When absent, the graph has only one output.
+/// </param>
+/// <param name="TextModel">For the format <c>image-text</c>: the text side of the model.</param>
+/// <param name="Prompts">
+/// For the format <c>image-text</c>: for each class by its name, what its images show, in one or several texts. At least two
+/// classes.
+/// </param>
+/// <param name="LogitScale">
+/// For the format <c>image-text</c>: what the cosine of an image and a class is multiplied by before the softmax. CLIP's models
+/// were trained up to 100.
 /// </param>
 /// <param name="Calibration">
 /// Path of the calibration, relative to the policy file: the threshold of one class, chosen by a person's labels, with its
@@ -605,7 +626,7 @@ public sealed record ClassifierChoice(
     [KnownName(NameKind.ClassifierOutputs)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Outputs = null,
-    [KnownName(NameKind.CheckpointFormat)]
+    [KnownName(NameKind.ClassifierFormat)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Format = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -616,6 +637,13 @@ public sealed record ClassifierChoice(
     [NotBlank, Examples("logits")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Output = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    TextModelChoice? TextModel = null,
+    [NotEmpty][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyDictionary<string, IReadOnlyList<string>>? Prompts = null,
+    [Within(0, 1000, Above = true), AbsentMeans(ClassifierChoice.UsualLogitScale)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? LogitScale = null,
     [FilePath, Examples("labels/auditor.calibration.json")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Calibration = null,
@@ -623,23 +651,69 @@ public sealed record ClassifierChoice(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? CalibrationSha256 = null)
 {
+    /// <summary>
+    /// The format of two ONNX graphs that embed images and texts in one space, as CLIP does. It is never found by content.
+    /// </summary>
+    public const string ImageText = "image-text";
+
+    /// <summary><see cref="LogitScale"/> of a policy that does not give it.</summary>
+    /// <remarks>
+    /// Radford et al. 2021 (arXiv:2103.00020), section 2.5: the scale is clipped to 100 in training, and the published models
+    /// reached that.
+    /// </remarks>
+    public const double UsualLogitScale = 100;
+
+    /// <summary>Whether it is an image–text model and prompts.</summary>
+    [JsonIgnore]
+    public bool IsImageText => Format == ImageText;
+
+    /// <summary><see cref="LogitScale"/>, or <see cref="UsualLogitScale"/> if the policy does not give it.</summary>
+    [JsonIgnore]
+    public double LogitScaleInEffect => LogitScale ?? UsualLogitScale;
+
+    /// <summary>
+    /// The names of its classes, in the order of its outputs; null where only the checkpoint says them. Classes of prompts are in
+    /// the order of their names.
+    /// </summary>
+    [JsonIgnore]
+    public IReadOnlyList<string>? ClassNames => Classes ?? Prompts?.Keys.Order(StringComparer.Ordinal).ToList();
+
+    /// <summary>JSON path of a prompt.</summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    /// <param name="className">Of the class.</param>
+    /// <param name="index">Position of the prompt.</param>
+    public static string PromptProperty(string name, string className, int index) =>
+        JsonPath.Root["classifiers"][name]["prompts"][className][index].Text;
+
+    /// <summary>
+    /// Why what it says of an image is only a guess, so that nothing is measured with it; null where it is not.
+    /// </summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    public string? WhyUncalibrated(string name) => IsImageText && Calibration is null
+        ? $"'{name}' is an image–text model and prompts, and nothing shows from which probability on it sees the feature, and "
+            + $"how often it errs: choose its threshold on labelled images, with `atu label --calibrate {name}`, and name the "
+            + "file as its 'calibration'"
+        : null;
+
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["calibrationSha256"].Must(
             CalibrationSha256 is null || Calibration is not null, "pins a calibration, and no 'calibration' is named",
             at["calibration"]),
         .. at["preprocessing"].Must(
-            Preprocessing is null || GeneratorChoice.IsProgram(Format) || Architecture is not null,
-            $"is only for the formats '{GeneratorChoice.TorchScript}' and '{GeneratorChoice.Onnx}', and for classifiers with an "
-            + "'architecture'; others take the generator's images as they are",
+            Preprocessing is null || GeneratorChoice.IsProgram(Format) || IsImageText || Architecture is not null,
+            $"is only for the formats '{GeneratorChoice.TorchScript}', '{GeneratorChoice.Onnx}' and '{ImageText}', and for "
+            + "classifiers with an 'architecture'; others take the generator's images as they are",
             at["format"], at["architecture"]),
         .. at["architecture"].Must(
-            Architecture is null || !GeneratorChoice.IsProgram(Format),
+            Architecture is null || !(GeneratorChoice.IsProgram(Format) || IsImageText),
             $"is not for the format '{Format}': such a program brings its own layers", at["format"]),
         .. at["output"].Must(
-            Output is null || Format == GeneratorChoice.Onnx, $"is only for the format '{GeneratorChoice.Onnx}'", at["format"]),
+            Output is null || Format == GeneratorChoice.Onnx || IsImageText,
+            $"is only for the formats '{GeneratorChoice.Onnx}' and '{ImageText}'", at["format"]),
+        .. ImageTextRules.Check(at, this),
         .. at["classes"].MustBePresent(
-            Classes is not null || Architecture is null,
+            Classes is not null || Architecture is null || IsImageText,
             "is missing: a state dict does not name its outputs; list them in order",
             at["architecture"]),
         .. Preprocessing?.Check(at["preprocessing"]) ?? [],
@@ -649,7 +723,7 @@ public sealed record ClassifierChoice(
             $"is missing: 'format' is '{Format}', and a program does not name its outputs; list them in order",
             at["format"]),
         .. at["outputs"].Must(
-            OutputsComeFromCheckpoint || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null,
+            OutputsComeFromCheckpoint || IsImageText || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null,
             OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
     ];
 
@@ -853,6 +927,7 @@ public sealed record UndesiredFeature(
         .. policy.CheckClass(at["class"], Class, Annotator),
         .. Auditor is null ? [] : policy.CheckClassifier(at["auditor"], Auditor),
         .. Auditor is null || Auditor == Annotator ? [] : policy.CheckClass(at["class"], Class, Auditor),
+        .. CheckCalibration(at, policy),
         .. at["auditorThreshold"].Must(
             AuditorThreshold is null || Auditor is not null,
             "needs an 'auditor', but none is named; the annotator's is 'threshold'", at["threshold"]),
@@ -885,6 +960,17 @@ public sealed record UndesiredFeature(
     /// <summary>Whether the classifier that measures for the gate is another one than the annotator.</summary>
     /// <param name="policy">The policy of this feature.</param>
     public bool HasIndependentAuditor(UnlearningPolicy policy) => !CheckIndependence(JsonPath.Root, policy).Any();
+
+    private IEnumerable<PolicyFinding> CheckCalibration(JsonPath at, UnlearningPolicy policy)
+    {
+        var auditor = Auditor ?? Annotator;
+        if (policy.Classifiers.GetValueOrDefault(auditor)?.WhyUncalibrated(auditor) is { } unmeasured)
+            yield return at[Auditor is null ? "annotator" : "auditor"].Warning(
+                PolicyCodes.Uncalibrated, $"cannot measure, and the feature will count as not measured: {unmeasured}");
+        if (Annotator != auditor && policy.Classifiers.GetValueOrDefault(Annotator)?.WhyUncalibrated(Annotator) is { } unsure)
+            yield return at["annotator"].Warning(
+                PolicyCodes.Uncalibrated, $"cannot label training feedback, and nothing will be unlearned: {unsure}");
+    }
 
     private IEnumerable<PolicyFinding> CheckIndependence(JsonPath at, UnlearningPolicy policy)
     {
@@ -999,7 +1085,7 @@ public sealed record QualityOptions(
 
     /// <summary>The counted classes without the undesired ones; null if the policy does not list them.</summary>
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(CountingClassifier(policy))?.Classes?.Except(UndesiredClasses(policy));
+        policy.Classifiers.GetValueOrDefault(CountingClassifier(policy))?.ClassNames?.Except(UndesiredClasses(policy));
 
     /// <summary>The counted classes that are undesired.</summary>
     /// <remarks>
@@ -1015,7 +1101,18 @@ public sealed record QualityOptions(
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
-        [.. CheckExtractor(at, policy), .. CheckIncrease(at)];
+        [.. CheckExtractor(at, policy), .. CheckIncrease(at), .. CheckCounting(at, policy)];
+
+    // What prompts say of the other classes is tried by nobody: a calibration is of one class.
+    private IEnumerable<PolicyFinding> CheckCounting(JsonPath at, UnlearningPolicy policy)
+    {
+        var counter = CountingClassifier(policy);
+        return at["minShareKept"].Must(
+            MinShareKept is null || policy.Classifiers.GetValueOrDefault(counter)?.IsImageText is not true,
+            $"would be counted by '{counter}', an image–text model and prompts, whose other classes nobody has tried: leave it "
+                + "out, or let another classifier count (quality.extractor)",
+            at["extractor"]);
+    }
 
     private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) =>
         MaxFrechetIncrease is not null && Reference == OriginalGenerator

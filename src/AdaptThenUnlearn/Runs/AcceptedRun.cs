@@ -146,13 +146,18 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     /// <param name="classifier">Its name.</param>
     /// <param name="policy">Says how it is used.</param>
     /// <param name="inputs">As recorded.</param>
-    public static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) =>
-        Find(InputRoles.Classifier(classifier), inputs) is not { } known ? null
-        : policy.Classifiers.GetValueOrDefault(classifier) is not { } used ? known
-        : used.Calibration is null ? CanonicalJson.DigestAsUsed(used, known)
-        : Find(InputRoles.Calibration(classifier), inputs) is { } calibration
-            ? Sha256Digest.Compute($"{CanonicalJson.DigestAsUsed(used, known)}\n{calibration}")
+    public static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs)
+    {
+        if (policy.Classifiers.GetValueOrDefault(classifier) is not { } used)
+            return Find(InputRoles.Classifier(classifier), inputs);
+
+        var known = ClassifierFile.ListFor(classifier, used).Select(file => Find(file.Role, inputs)).ToList();
+        return known.Contains(null) ? null
+            : CanonicalJson.DigestAsUsed(used, [.. known.OfType<string>()]) is var digest && used.Calibration is null ? digest
+            : Find(InputRoles.Calibration(classifier), inputs) is { } calibration
+                ? Sha256Digest.Compute($"{digest}\n{calibration}")
             : null;
+    }
 
     private static string? Find(string role, IReadOnlyList<InputFile> inputs) =>
         inputs.FirstOrDefault(input => input.Role == role)?.Sha256 is { Length: > 0 } known ? known : null;

@@ -174,12 +174,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="record">Of the run.</param>
     public static IEnumerable<string> PinProblems(UnlearningPolicy policy, RunRecord record)
     {
-        var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256))
+        var named = policy.Classifiers.SelectMany(each => ClassifierFile.ListAll(each.Key, each.Value))
+            .Select(file => (file.Role, Pin: file.Sha256))
             .Prepend((InputRoles.Generator, policy.Generator.Sha256))
             .Concat((policy.Generator.ShippedAs ?? []).Select(
                 form => (InputRoles.ShippedForm(form.NameInEffect), form.Sha256)));
-        named = named.Concat(policy.Classifiers.Where(each => each.Value.Calibration is not null)
-            .Select(each => (InputRoles.Calibration(each.Key), each.Value.CalibrationSha256)));
         if (policy.Quality?.ExtractorWeights is not null)
             named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));
         foreach (var (role, pin) in named)

@@ -66,7 +66,8 @@ public sealed class PreprocessingChoiceTests
         var error = Assert.Single(Changed((Auditor, Auditor + "\"preprocessing\": { \"resize\": 64 }, ")).Errors);
 
         Assert.Equal("$.classifiers.auditor.preprocessing", error.Path);
-        Assert.Contains("is only for the formats 'torchscript' and 'onnx'", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is only for the formats 'torchscript', 'onnx' and 'image-text'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -158,7 +158,7 @@ public sealed class CalibratedClassifierTests : IDisposable
     private string At(string name) => Path.Combine(_folder, name);
 
     private string Identity(ClassifierChoice choice) =>
-        ClassifierIdentity.Compute(choice, CheckpointFile.Open(At("auditor.safetensors")));
+        ClassifierIdentity.Compute([CheckpointFile.Open(At("auditor.safetensors"))], choice);
 
     private static UnlearningPolicy Calibrated(Func<ClassifierChoice, ClassifierChoice>? edit = null)
     {
