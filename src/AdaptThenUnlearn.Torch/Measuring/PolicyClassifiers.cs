@@ -92,7 +92,7 @@ public sealed class PolicyClassifiers : IDisposable
                     choice.Outputs,
                     choice.Format ?? CheckpointFormats.Auto,
                     images,
-                    CreatePreprocessor(name, choice, images),
+                    CreatePreprocessor($"$.classifiers.{name}.preprocessing", choice.Preprocessing, images),
                     choice.Architecture,
                     choice.Output);
                 loaded._byName.Add(name, classifier);
@@ -118,8 +118,7 @@ public sealed class PolicyClassifiers : IDisposable
 
             if (policy.Quality is { } quality)
                 loaded.Extractor = WeightsExtractor.Find(quality.Extractor) is { } kind
-                    ? FeatureExtractors
-                        .Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
+                    ? LoadExtractor(kind, quality, resolve, open, images, device)
                     : LoadedExtractor.FromClassifier(loaded._byName[quality.Extractor]);
             return loaded;
         }
@@ -130,15 +129,28 @@ public sealed class PolicyClassifiers : IDisposable
         }
     }
 
-    private static Preprocessor? CreatePreprocessor(string name, ClassifierChoice choice, ImageShape images)
+    private static LoadedExtractor LoadExtractor(
+        WeightsExtractor kind,
+        QualityOptions quality,
+        Func<string, string> resolve,
+        Func<string, CheckpointFile> open,
+        ImageShape images,
+        Device device)
+    {
+        CreatePreprocessor("$.quality.preprocessing", quality.Preprocessing, images);
+        return FeatureExtractors.Load(
+            kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images, open, quality.ToUse());
+    }
+
+    private static Preprocessor? CreatePreprocessor(string path, ImagePreprocessing? steps, ImageShape images)
     {
         try
         {
-            return choice.Preprocessing is { } steps ? new Preprocessor(steps, images) : null;
+            return steps is null ? null : new Preprocessor(steps, images);
         }
         catch (ArgumentException unfit)
         {
-            throw new PolicyMismatchException($"$.classifiers.{name}.preprocessing", unfit.Message);
+            throw new PolicyMismatchException(path, unfit.Message);
         }
     }
 
