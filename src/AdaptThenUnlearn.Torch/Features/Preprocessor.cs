@@ -78,7 +78,7 @@ public sealed class Preprocessor
     public Tensor Prepare(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var cropped = Crop(Round(Resize(Recolour(images))));
+        var cropped = Crop(Resize(Recolour(images)));
         var scaled = _steps.Range switch
         {
             ImagePreprocessing.Unit => (cropped + 1) / 2,
@@ -105,12 +105,21 @@ public sealed class Preprocessor
     {
         if (_steps.Resize is not { } side)
             return images;
+        if (_steps.Rounded is not true)
+            return Interpolate(images, side, side);
 
+        // As Pillow (src/libImaging/Resample.c): first the rows and then the columns, and each pass makes bytes.
+        var wide = Round(Interpolate(images, images.shape[2], side));
+        return Round(Interpolate(wide, side, side));
+    }
+
+    private Tensor Interpolate(Tensor images, long height, long width)
+    {
         var filter = _steps.Filter ?? ImagePreprocessing.Bilinear;
         var isNearest = filter is ImagePreprocessing.Nearest;
         return nn.functional.interpolate(
             images,
-            size: [side, side],
+            size: [height, width],
             mode: filter switch
             {
                 ImagePreprocessing.Nearest => InterpolationMode.Nearest,
@@ -121,11 +130,8 @@ public sealed class Preprocessor
             antialias: !isNearest && _steps.Antialias is not false);
     }
 
-    // As Pillow does, which resizes bytes. A rounding has no gradient; that of what it rounds stands in, so that a search through
-    // the steps goes on.
-    private Tensor Round(Tensor images) => _steps.Rounded is true
-        ? images + (ImageQuantizer.Quantize(images) - images).detach()
-        : images;
+    // A rounding has no gradient; that of what it rounds stands in, so that a search through the steps goes on.
+    private static Tensor Round(Tensor images) => images + (ImageQuantizer.Quantize(images) - images).detach();
 
     // As torchvision's center_crop: of an odd rest, Python's round leaves the even half of it on the left.
     private Tensor Crop(Tensor images)
