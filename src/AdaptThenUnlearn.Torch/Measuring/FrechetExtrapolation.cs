@@ -10,7 +10,7 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// of 15 subsets over 1/N meets 1/N = 0 at the distance without that bias. As in their code, the sizes are evenly spaced, the
 /// subsets are drawn anew for each size, and the reference is always the same; its own bias stays. For fewer than 50,000 images the
 /// smallest subset is a tenth of them, as in layer6ai-labs/dgm-eval, <c>compute_FD_infinity</c>. Unlike both, no subset has fewer
-/// images than dimensions, where the distance is no line over 1/N, and the seed decides the subsets.
+/// than twice as many images as dimensions, because the distance is no line over 1/N there, and the seed decides the subsets.
 /// </remarks>
 public static class FrechetExtrapolation
 {
@@ -19,6 +19,7 @@ public static class FrechetExtrapolation
 
     private const int MostInSmallest = 5000;
     private const int SmallestPart = 10;
+    private const int FewestForEachDimension = 2;
 
     /// <summary>Measures, or says why it cannot.</summary>
     /// <param name="features">The generated set, <c>[N, d]</c>.</param>
@@ -42,11 +43,11 @@ public static class FrechetExtrapolation
     }
 
     /// <summary>The sizes of the subsets, as numpy.linspace gives them as whole numbers.</summary>
-    /// <param name="count">Vectors in the set; at least 2 · (dimension + 1).</param>
+    /// <param name="count">Vectors in the set; at least 4 · (dimension + 1), so that the largest is twice the smallest.</param>
     /// <param name="dimension">Length of a vector.</param>
     internal static IReadOnlyList<long> Sizes(long count, long dimension)
     {
-        var smallest = Math.Max(Math.Min(MostInSmallest, count / SmallestPart), dimension + 1);
+        var smallest = Math.Max(Math.Min(MostInSmallest, count / SmallestPart), FewestForEachDimension * (dimension + 1));
         return [.. Enumerable.Range(0, Points).Select(
             number => (long)(smallest + number * ((count - smallest) / (double)(Points - 1))))];
     }
@@ -74,7 +75,7 @@ public static class FrechetExtrapolation
         if (FrechetDistance.WhyNotMeasured(moments, reference) is { } why)
             return why;
 
-        var needed = 2 * (dimension + 1);
+        var needed = 2 * FewestForEachDimension * (dimension + 1);
         return count >= needed ? null : FormattableString.Invariant(
             $"{count} feature vectors of dimension {dimension} leave no room for smaller subsets; at least {needed} are needed");
     }
