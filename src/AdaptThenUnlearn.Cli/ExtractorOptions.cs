@@ -95,8 +95,8 @@ public sealed class ExtractorOptions
 
         if (ExtractorUse.Properties.FirstOrDefault(property => use[property] is not null) is { } without)
             throw new BadArgumentException(
-                $"--{without} is for the extractors '{WeightsExtractor.TorchScript.Name}' and '{WeightsExtractor.Onnx.Name}': a " +
-                "classifier's checkpoint says what it takes");
+                $"--{without} is for the extractors '{WeightsExtractor.TorchScript.Name}' and '{WeightsExtractor.Onnx.Name}': " +
+                "a classifier's checkpoint says what it takes");
         if (weights is not null)
             throw new BadArgumentException(
                 $"--weights is for --extractor {string.Join(", ", WeightsExtractor.Names)}; a classifier's checkpoint contains " +

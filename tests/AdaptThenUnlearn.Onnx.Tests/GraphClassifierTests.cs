@@ -183,7 +183,9 @@ public sealed class GraphClassifierTests : IDisposable
     public void Extractor_OutputThatIsNotOneRow_SaysHowToGetOne(
         string? output, string? tokens, string problem, string remedy)
     {
-        var message = GraphFolder.Refused(() => LoadExtractor(WriteTransformer(), new ExtractorUse(Output: output, Tokens: tokens)));
+        var use = new ExtractorUse(Output: output, Tokens: tokens);
+
+        var message = GraphFolder.Refused(() => LoadExtractor(WriteTransformer(), use));
 
         Assert.Contains(problem, message, StringComparison.Ordinal);
         Assert.Contains(remedy, message, StringComparison.Ordinal);

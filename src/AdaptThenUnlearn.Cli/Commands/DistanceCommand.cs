@@ -81,8 +81,8 @@ public sealed class DistanceCommand(Terminal terminal)
 
         if (generated.ExtractorSha256 is { } one && reference.ExtractorSha256 is { } other && one != other)
             throw new BadArgumentException(
-                $"the features of A and B were made by different extractors, or by one that was used in different ways (SHA-256 " +
-                $"{one} and {other}), and cannot be compared");
+                "the features of A and B were made by different extractors, or by one that was used in different ways " +
+                $"(SHA-256 {one} and {other}), and cannot be compared");
 
         // Compute every metric of the catalogue; one that cannot be measured does not keep the others from it.
         var distanceName = extractor?.Metric ?? RecordedMetrics.FrechetDistance.Title;

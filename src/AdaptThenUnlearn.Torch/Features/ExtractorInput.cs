@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Makes of images what an extractor takes: pictures of 8 bits, and of these what the policy's preprocessing says.</summary>
+/// <summary>
+/// Makes of images what an extractor takes: pictures of 8 bits, and of these what the policy's preprocessing says.
+/// </summary>
 internal sealed class ExtractorInput
 {
     private readonly ImagePreprocessing? _steps;
@@ -79,7 +81,9 @@ internal sealed class ExtractorInput
     public Tensor Blank(long side, Device device)
     {
         using var scope = NewDisposeScope();
-        var (channels, known) = _images is { } images ? (images.Channels, images.Resolution) : (3, Math.Max(side, _steps?.Crop ?? 0));
-        return Prepare(zeros([1, channels, known, known], device: device)).MoveToOuterDisposeScope();
+        var (channels, pixels) = _images is { } images
+            ? (images.Channels, images.Resolution)
+            : (3, Math.Max(side, _steps?.Crop ?? 0));
+        return Prepare(zeros([1, channels, pixels, pixels], device: device)).MoveToOuterDisposeScope();
     }
 }

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
@@ -8,8 +9,8 @@ namespace AdaptThenUnlearn.Torch.Features;
 internal static class FeatureRows
 {
     private const string HowToTakeTheClassToken =
-        "say \"tokens\": \"first\" (--tokens first) where the first token is the class token, as in ViT, DINOv2 and CLIP; or name "
-            + "an output with one row, as pooler_output; or export last_hidden_state[:, 0]";
+        "say \"tokens\": \"first\" (--tokens first) where the first token is the class token, as in ViT, DINOv2 and CLIP; or "
+            + "name an output with one row, as pooler_output; or export last_hidden_state[:, 0]";
 
     /// <summary>Takes the rows, in single precision.</summary>
     /// <param name="made">What the program made.</param>
@@ -30,9 +31,10 @@ internal static class FeatureRows
             return (tokens is null ? made : made.select(1, 0)).to(float32).MoveToOuterDisposeScope();
         }
 
-        var shape = $"it made {made.dtype} {Checkpoints.ScriptProgram.ShapeText(made)}";
+        var shape = $"it made {made.dtype} {ScriptProgram.ShapeText(made)}";
         throw tokens is not null && made.dim() == 2
-            ? new CheckpointException(file, $"makes one row of features for each image and no tokens: {shape}", "leave 'tokens' out")
+            ? new CheckpointException(
+                file, $"makes one row of features for each image and no tokens: {shape}", "leave 'tokens' out")
             : new CheckpointException(
                 file,
                 $"does not make one row of features for each image: {shape}{(hasTokens ? ", a row for each token" : "")}",

@@ -49,7 +49,9 @@ public interface IFeatureExtractor
 /// <param name="Owned">Disposed with this; null where the extractor has another owner.</param>
 public sealed record LoadedExtractor(IFeatureExtractor Extractor, string Metric, string Sha256, IDisposable? Owned) : IDisposable
 {
-    /// <summary>How its file is used; nothing is said of a classifier, nor of an extractor that is always used in one way.</summary>
+    /// <summary>
+    /// How its file is used; nothing is said of a classifier, nor of an extractor that is always used in one way.
+    /// </summary>
     public ExtractorUse Use { get; init; } = new();
 
     /// <summary>Digest of the extractor as it is used: features of another one are never compared with its own.</summary>

@@ -22,7 +22,8 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     private readonly ExtractorInput _images;
     private readonly string? _tokens;
 
-    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures, bool isSizeKnown, ExtractorInput images, string? tokens)
+    private ScriptedExtractor(
+        ScriptProgram program, bool asksForFeatures, bool isSizeKnown, ExtractorInput images, string? tokens)
     {
         (Program, _asksForFeatures, _images, _tokens) = (program, asksForFeatures, images, tokens);
         FeatureSize = isSizeKnown || images.IsOfOneSize ? FeaturesOf(_usualResolutions[0]) : FeaturesOfUsual();

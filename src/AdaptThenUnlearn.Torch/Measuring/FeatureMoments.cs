@@ -121,7 +121,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         : stored.dtype == ScalarType.Byte && stored.shape.SequenceEqual([DigestBytes])
             ? Convert.ToHexStringLower(stored.data<byte>().ToArray())
         : throw new ImageFileException(path, FormattableString.Invariant(
-            $"holds no statistics: 'extractor' must be the {DigestBytes} bytes of a SHA-256 digest, as `atu reference` writes it"));
+            $"holds no statistics: 'extractor' must be the {DigestBytes} bytes of a SHA-256 digest, as `atu reference` writes "
+                + "it"));
 
     private static string Describe(Tensor stored)
     {

@@ -1,16 +1,18 @@
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>FD∞: the Fréchet distance of infinitely many generated images, extrapolated from subsets of those that there are.</summary>
+/// <summary>
+/// FD∞: the Fréchet distance of infinitely many generated images, extrapolated from subsets of those that there are.
+/// </summary>
 /// <remarks>
 /// Chong and Forsyth 2020 (arXiv:1911.07023): the distance of N images is too large by about b/N, so a line through the distances
 /// of 15 subsets over 1/N meets 1/N = 0 at the distance without that bias. As in their code, the sizes are evenly spaced, the
-/// subsets are drawn anew for each size, and the reference is always the same; its own bias stays. For fewer than 50,000 images the
-/// smallest subset is a tenth of them, as in layer6ai-labs/dgm-eval, <c>compute_FD_infinity</c>. Unlike both, no subset has fewer
-/// than twice as many images as dimensions, because the distance is no line over 1/N there, and the seed decides the subsets.
+/// subsets are drawn anew for each size, and the reference is always the same; its own bias stays. For fewer than 50,000 images
+/// the smallest subset is a tenth of them, as in layer6ai-labs/dgm-eval, <c>compute_FD_infinity</c>. Unlike both, no subset has
+/// fewer than twice as many images as dimensions, because the distance is no line over 1/N there, and the seed decides the
+/// subsets.
 /// </remarks>
 public static class FrechetExtrapolation
 {

@@ -103,12 +103,11 @@ public sealed record QualityReference(
         var own = extractor.Use.Describe();
         var difference = use is null && own is null
             ? ""
-            : $" They were made {(use is null ? "without words on its use, or by another tool" : $"with {use}")}; the policy says "
-                + $"{own ?? "nothing of it"}.";
+            : $" (they say {use ?? "nothing of its use"}, the policy says {own ?? "nothing of it"})";
         throw new PolicyMismatchException(
             "$.quality.reference",
-            $"the statistics were made with another extractor, or one that was used in another way (SHA-256 {maker}, this one is "
-                + $"{extractor.Sha256AsUsed}); make them again with `atu reference`{difference}");
+            $"the statistics were made with another extractor, or one that was used in another way{difference} (SHA-256 {maker}, "
+                + $"this one is {extractor.Sha256AsUsed}); make them again with `atu reference`");
     }
 
     /// <summary>Makes a reference of images, leaving out those in which a judge sees an undesired class.</summary>

@@ -62,7 +62,9 @@ public sealed class ReferenceStatistics : IDisposable
     public IReadOnlyList<string> Names =>
         Combinations is null ? Classes : [.. Combinations.SelectMany(labels => labels).Distinct()];
 
-    /// <summary>Digest of the extractor whose features these are, as it was used: <see cref="LoadedExtractor.Sha256AsUsed"/>.</summary>
+    /// <summary>
+    /// Digest of the extractor whose features these are, as it was used: <see cref="LoadedExtractor.Sha256AsUsed"/>.
+    /// </summary>
     public string ExtractorSha256 { get; }
 
     /// <summary>How it was used, in words; null where nothing was said. The digest alone decides.</summary>

@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>What is done to the generator's images before a classifier or an extractor gets them, in the order of these properties.</summary>
+/// <summary>
+/// What is done to the generator's images before a classifier or an extractor gets them, in the order of these properties.
+/// </summary>
 /// <param name="Channels">
 /// <c>rgb</c>: three channels; grey images get three equal ones. <c>grey</c>: one channel, the luma of colour images (ITU-R
 /// BT.601: 0.299, 0.587, 0.114). When absent, the channels that the generator makes.

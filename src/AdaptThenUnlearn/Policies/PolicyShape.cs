@@ -31,13 +31,16 @@ internal abstract record PolicyShape
             type.GetCustomAttribute<NeedsOneOfAttribute>(),
             type.GetCustomAttribute<ShorthandAttribute>()?.Property)
         {
-            Words = type.GetCustomAttribute<WordsAttribute>() is { } words ? WordsOf(type, words.Property) : new Dictionary<string, ObjectNode>(),
+            Words = WordsOf(type),
         };
     }
 
-    private static Dictionary<string, ObjectNode> WordsOf(Type type, string property)
+    private static Dictionary<string, ObjectNode> WordsOf(Type type)
     {
-        var forms = (IDictionary)type.GetProperty(property)!.GetValue(null)!;
+        if (type.GetCustomAttribute<WordsAttribute>() is not { } words)
+            return [];
+
+        var forms = (IDictionary)type.GetProperty(words.Property)!.GetValue(null)!;
         return forms.Keys.Cast<string>().Order(StringComparer.Ordinal).ToDictionary(
             word => word,
             word => (ObjectNode)PolicyText.ParseArgument(

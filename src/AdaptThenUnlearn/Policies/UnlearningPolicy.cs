@@ -545,7 +545,8 @@ public sealed record ImageResize(
 /// </param>
 /// <param name="Preprocessing">
 /// What is done to the generator's images before the classifier gets them: an object, or a word for a published preparation.
-/// When absent, it gets them as the generator makes them. For the formats <c>torchscript</c> and <c>onnx</c>, and classifiers with an <paramref name="Architecture"/>.
+/// When absent, it gets them as the generator makes them. For the formats <c>torchscript</c> and <c>onnx</c>, and classifiers
+/// with an <paramref name="Architecture"/>.
 /// </param>
 /// <param name="Architecture">
 /// The network of torchvision whose state dict the file is; needs <paramref name="Classes"/>. When absent, the file says what it

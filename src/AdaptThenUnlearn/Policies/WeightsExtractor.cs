@@ -59,8 +59,8 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     public string? FindMisuse(ExtractorUse use, string property) =>
         use[property] is null ? null
         : !IsAnyFile
-            ? $"is only for the extractors {Suggestion.JoinWithAnd(NamesOfAnyFile)}; '{Name}' prepares images as it was published "
-                + "and has one output"
+            ? $"is only for the extractors {Suggestion.JoinWithAnd(NamesOfAnyFile)}; '{Name}' prepares images as it was "
+                + "published and has one output"
         : property == ExtractorUse.OutputProperty && this != Onnx
             ? $"is only for the extractor '{Onnx.Name}'; a program of '{Name}' returns one tensor"
         : null;

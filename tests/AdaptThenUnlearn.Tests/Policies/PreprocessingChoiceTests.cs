@@ -81,8 +81,8 @@ public sealed class PreprocessingChoiceTests
     }
 
     [Theory]
-    [InlineData("\"dinov3\"", PolicyCodes.UnknownName, "'dinov3' is not a known word; use clip, dinov2 or fd-dinov2 (did you mean "
-        + "'dinov2'?), or an object")]
+    [InlineData("\"dinov3\"", PolicyCodes.UnknownName,
+        "'dinov3' is not a known word; use clip, dinov2 or fd-dinov2 (did you mean 'dinov2'?), or an object")]
     [InlineData("[]", PolicyCodes.WrongType, "must be an object, or one of the words clip, dinov2, fd-dinov2, but is a list")]
     public void Read_UnknownWord_IsAnErrorAtItsPlace(string written, string code, string expected)
     {

@@ -30,7 +30,9 @@ public sealed class FrechetExtrapolationTests
     // By definition: 2 + 300/N lies on a line over 1/N.
     [Fact]
     public void Intercept_OfALine_IsExact() => Assert.Equal(
-        2, FrechetExtrapolation.Intercept([.. new long[] { 50, 70, 300, 1000 }.Select(count => (count, 2 + 300.0 / count))]), 1e-12);
+        2,
+        FrechetExtrapolation.Intercept([.. new long[] { 50, 70, 300, 1000 }.Select(count => (count, 2 + 300.0 / count))]),
+        1e-12);
 
     [Theory]
     [InlineData(50_000, 2048, 5000)]     // as Chong and Forsyth's code
@@ -83,10 +85,10 @@ public sealed class FrechetExtrapolationTests
         using var statistics = FeatureStatistics.FromFeatures(Formula(500, seed: 5));
         using var reference = FeatureMoments.FromStatistics(statistics);
 
-        Assert.Equal(
-            FrechetExtrapolation.Between(features, reference, seed: 3), FrechetExtrapolation.Between(features, reference, seed: 3));
-        Assert.NotEqual(
-            FrechetExtrapolation.Between(features, reference, seed: 3), FrechetExtrapolation.Between(features, reference, seed: 4));
+        var value = FrechetExtrapolation.Between(features, reference, seed: 3);
+
+        Assert.Equal(value, FrechetExtrapolation.Between(features, reference, seed: 3));
+        Assert.NotEqual(value, FrechetExtrapolation.Between(features, reference, seed: 4));
     }
 
     [Theory]
@@ -112,9 +114,8 @@ public sealed class FrechetExtrapolationTests
         var values = new double[count, Dimension];
         for (var row = 0L; row < count; row++)
             for (var column = 0L; column < Dimension; column++)
-                values[row, column] =
-                    (row * 7919 + column * 104729 + row * row * 31 + column * column * 17 * row + seed * row * (column + 3)) % 1009
-                    / 1009.0;
+                values[row, column] = (row * 7919 + column * 104729 + row * row * 31 + column * column * 17 * row
+                    + seed * row * (column + 3)) % 1009 / 1009.0;
         var plain = tensor(values);
         return plain + 0.5 * plain.roll(1, 1) * plain;
     }
