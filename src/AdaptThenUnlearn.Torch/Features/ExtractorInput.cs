@@ -24,8 +24,8 @@ internal sealed class ExtractorInput
     /// <summary>Whether what comes out is whole levels in three channels, with nothing done to them.</summary>
     public bool IsPlain => _steps is null;
 
-    /// <summary>Whether images of any size come out in one size.</summary>
-    public bool IsOfOneSize => (_steps?.Resize ?? _steps?.Crop) is not null;
+    /// <summary>Whether it is known in what size images come out.</summary>
+    public bool IsSizeKnown => _images is not null || (_steps?.Resize ?? _steps?.Crop) is not null;
 
     /// <summary>The input of an extractor.</summary>
     /// <param name="steps">As the policy says; null where levels come out.</param>

@@ -50,7 +50,7 @@ public static class FeatureExtractors
             : kind == WeightsExtractor.Onnx
             ? Loaded(GraphExtractor.Load(file, device, input, used))
             : Loaded(ScriptedExtractor.Load(
-                file, kind == WeightsExtractor.InceptionV3TorchScript, device, images is not null, input, used.Tokens));
+                file, kind == WeightsExtractor.InceptionV3TorchScript, device, input, used.Tokens));
 
         LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable =>
             new(extractor, kind.MetricName(digest), digest, Owned: extractor) { Use = used };

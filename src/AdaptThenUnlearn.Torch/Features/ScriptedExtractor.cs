@@ -22,11 +22,10 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     private readonly ExtractorInput _images;
     private readonly string? _tokens;
 
-    private ScriptedExtractor(
-        ScriptProgram program, bool asksForFeatures, bool isSizeKnown, ExtractorInput images, string? tokens)
+    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures, ExtractorInput images, string? tokens)
     {
         (Program, _asksForFeatures, _images, _tokens) = (program, asksForFeatures, images, tokens);
-        FeatureSize = isSizeKnown || images.IsOfOneSize ? FeaturesOf(_usualResolutions[0]) : FeaturesOfUsual();
+        FeatureSize = images.IsSizeKnown ? FeaturesOf(_usualResolutions[0]) : FeaturesOfUsual();
     }
 
     /// <inheritdoc/>
@@ -51,14 +50,13 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     /// true.
     /// </param>
     /// <param name="device">Device of the program.</param>
-    /// <param name="isSizeKnown">Whether <paramref name="images"/> knows the images that it will be given.</param>
     /// <param name="images">Makes of the images what the program takes.</param>
     /// <param name="tokens">Which of an image's tokens has its features; null where there are none.</param>
     /// <exception cref="CheckpointException">
     /// The file is missing, is not a TorchScript program, or does not make features of images.
     /// </exception>
     public static ScriptedExtractor Load(
-        CheckpointFile file, bool inception, Device device, bool isSizeKnown, ExtractorInput images, string? tokens)
+        CheckpointFile file, bool inception, Device device, ExtractorInput images, string? tokens)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
         if (!ScriptArchive.IsProgram(file))
@@ -68,7 +66,7 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
         var program = ScriptProgram.Load(file, Contract, device);
         try
         {
-            var extractor = new ScriptedExtractor(program, inception, isSizeKnown, images, tokens);
+            var extractor = new ScriptedExtractor(program, inception, images, tokens);
             return !inception || extractor.FeatureSize == InceptionV3.FeatureSize
                 ? extractor
                 : throw new CheckpointException(
