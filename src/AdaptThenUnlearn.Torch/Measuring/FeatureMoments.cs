@@ -120,9 +120,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         stored is null ? null
         : stored.dtype == ScalarType.Byte && stored.shape.SequenceEqual([DigestBytes])
             ? Convert.ToHexStringLower(stored.data<byte>().ToArray())
-        : throw new ImageFileException(path, FormattableString.Invariant(
-            $"holds no statistics: 'extractor' must be the {DigestBytes} bytes of a SHA-256 digest, as `atu reference` writes "
-                + "it"));
+        : throw new ImageFileException(
+            path, "holds no statistics: 'extractor' must be the 32 bytes of a SHA-256 digest, as `atu reference` writes it");
 
     private static string Describe(Tensor stored)
     {
