@@ -77,7 +77,8 @@ public sealed class PreprocessingChoiceTests
         Assert.Empty(result.Errors);
         Assert.Contains($"\"preprocessing\":{{\"channels\":\"rgb\",{expected}}}", result.EffectiveJson, StringComparison.Ordinal);
         Assert.Equal($"\"{word}\"", result.Policy!.Classifiers["auditor"].Preprocessing!.Describe());
-        Assert.Empty(PolicyReader.Read(result.EffectiveJson, "effective", Vocabulary, []).Errors);
+        var vocabulary = Vocabulary with { CheckpointFormats = [.. Vocabulary.CheckpointFormats, "torchscript"] };
+        Assert.Empty(PolicyReader.Read(result.EffectiveJson, "effective", vocabulary, []).Errors);
     }
 
     [Theory]
