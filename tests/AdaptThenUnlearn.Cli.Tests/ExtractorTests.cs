@@ -1,4 +1,6 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Tests;
@@ -211,6 +213,79 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
     }
 
+    // Statistics of the same file, prepared in another way, are of other features.
+    [Theory]
+    [InlineData("prepared.safetensors")]
+    [InlineData("prepared.npz")]
+    public void Reference_PreparedInAnotherWay_IsNotCompared(string reference)
+    {
+        var (script, folder) = (Script(), Images("prepared", perClass: 30));
+        string[] extractor = ["--extractor", "torchscript", "--weights", script];
+        Succeeds([
+            "reference", "--data", folder, .. extractor, "--preprocessing", "fd-dinov2", "--out", house.At(reference),
+        ]);
+
+        var same = Succeeds(
+            "distance", folder, house.At(reference), "--extractor", "torchscript", "--weights", script, "--preprocessing",
+            "fd-dinov2", "--json");
+        var (other, _, errors) = Atu.Run(["distance", folder, house.At(reference), .. extractor]);
+        var (measured, _, refused) = Atu.Run("measure", ScriptedPolicy("unprepared", reference));
+
+        using var read = JsonDocument.Parse(same);
+        Assert.Equal(
+            224, read.RootElement.GetProperty("settings").GetProperty("preprocessing").GetProperty("resize").GetInt32());
+        Assert.Equal(0, read.RootElement.GetProperty("frechetDistance").GetDouble(), 1e-6);
+        Assert.Equal(2, other);
+        Assert.Contains("were made by different extractors, or by one that was used in different ways", errors,
+            StringComparison.Ordinal);
+        Assert.Equal(2, measured);
+        Assert.Contains("ATU1007: $.quality.reference: the statistics were made with another extractor", refused,
+            StringComparison.Ordinal);
+        Succeeds("measure", ScriptedPolicy("as-prepared", reference, ", \"preprocessing\": \"fd-dinov2\""));
+    }
+
+    [Fact]
+    public void Govern_PreparedExtractor_IsRecordedInFull()
+    {
+        Script();
+        var policy = ScriptedPolicy("in-full", "original-generator", ", \"preprocessing\": \"clip\"");
+        var (_, _, errors) = Atu.Run("govern", policy, "--no-train", "--out", house.At("out"), "--threads", "1");
+
+        var record = RunRecordFile.Read(house.At("out/in-full/run.json"));
+        Assert.Equal(ImagePreprocessing.Published["clip"].Mean, record.Policy.Quality!.Preprocessing!.Mean!);
+        Assert.Contains(
+            record.Before.Quality!.Values, value => value.Metric.Name == "fdInfinity" && value.Value is not null);
+        Assert.Contains(
+            "used as the policy says: preprocessing \"clip\"", File.ReadAllText(house.At("out/in-full/report.md")),
+            StringComparison.Ordinal);
+        Assert.True(Atu.Run("verify", house.At("out/in-full/run.json")).ExitCode == 1, errors);   // it violates the policy
+    }
+
+    [Theory]
+    [InlineData("torchscript", "--preprocessing", "clop", "there is no such file, and 'clop' is not a known word; use clip")]
+    [InlineData("torchscript", "--preprocessing", "steps.json", "steps.json(2,11): $.mean: has 2 numbers; 'rgb' images need 1")]
+    [InlineData("inception-v3", "--preprocessing", "clip", "--preprocessing is only for the extractors 'torchscript' and 'onnx'")]
+    [InlineData("torchscript", "--output", "features", "--output is only for the extractor 'onnx'")]
+    [InlineData("torchscript", "--tokens", "last", "'last' is not a choice for --tokens; use first")]
+    [InlineData("auditor.safetensors", "--tokens", "first", "--tokens is for the extractors 'torchscript' and 'onnx'")]
+    public void Distance_ImpossibleUse_IsOneSentence(string extractor, string option, string value, string expected)
+    {
+        File.WriteAllText(house.At("steps.json"), """
+            { "channels": "rgb",
+              "mean": [0.5, 0.5], "std": [1] }
+            """);
+        var file = value.EndsWith(".json", StringComparison.Ordinal) ? house.At(value) : value;
+        string[] weights = extractor.Contains('.', StringComparison.Ordinal) ? [] : ["--weights", Script()];
+        var named = weights.Length == 0 ? house.At(extractor) : extractor;
+
+        var result = Atu.Run([
+            "distance", house.At("nothing"), house.At("nothing"), "--extractor", named, .. weights, option, file,
+        ]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Reference_WhatCannotBeSummarised_SaysWhy()
     {
@@ -238,10 +313,10 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         return output;
     }
 
-    private string ScriptedPolicy(string name, string reference) =>
+    private string ScriptedPolicy(string name, string reference, string use = "") =>
         house.Policy(name, edit: (
             OfClassifier,
-            $"\"extractor\": \"torchscript\", \"extractorWeights\": \"sixteen.pt\", \"reference\": \"{reference}\""));
+            $"\"extractor\": \"torchscript\", \"extractorWeights\": \"sixteen.pt\", \"reference\": \"{reference}\"{use}"));
 
     private string Script()
     {

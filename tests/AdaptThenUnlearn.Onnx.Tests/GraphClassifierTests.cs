@@ -136,7 +136,7 @@ public sealed class GraphClassifierTests : IDisposable
     {
         using var scope = NewDisposeScope();
         var (path, weights) = _folder.WriteClassifier([3, 8, 8], type: ScalarType.Byte);
-        using var loaded = FeatureExtractors.Load(WeightsExtractor.Onnx, path, sha256: null, CPU, resolution: 8);
+        using var loaded = FeatureExtractors.Load(WeightsExtractor.Onnx, path, sha256: null, CPU, _images);
         var images = rand([20, 1, 8, 8]) * 2 - 1;
         var levels = ((images + 1) * 127.5).round().expand(-1, 3, -1, -1).flatten(1);
 
@@ -151,8 +151,72 @@ public sealed class GraphClassifierTests : IDisposable
 
         Assert.Contains(
             "takes 'x' float32 [N, 3, 16, 16], and the images it would get are [1, 3, 8, 8]",
-            GraphFolder.Refused(() => FeatureExtractors.Load(WeightsExtractor.Onnx, path, sha256: null, CPU, resolution: 8)),
+            GraphFolder.Refused(() => FeatureExtractors.Load(WeightsExtractor.Onnx, path, sha256: null, CPU, _images)),
             StringComparison.Ordinal);
+    }
+
+    // As Optimum exports vision transformers: a row for each token, and one for the image.
+    [Fact]
+    public void Extractor_NamedOutput_IsTaken()
+    {
+        using var scope = NewDisposeScope();
+        var path = WriteTransformer();
+        var images = rand([20, 3, 8, 8]) * 2 - 1;
+        var levels = ((images + 1) * 127.5).round();
+
+        using var pooled = LoadExtractor(path, new ExtractorUse(Output: "pooler_output"));
+        using var token = LoadExtractor(path, new ExtractorUse(Output: "last_hidden_state", Tokens: "first"));
+
+        Assert.Equal((192, 64), (pooled.Extractor.FeatureSize, token.Extractor.FeatureSize));
+        Assert.InRange(GraphFolder.Difference(levels.flatten(1), pooled.Extractor.Features(images)), 0, 1e-4);
+        Assert.InRange(GraphFolder.Difference(levels.flatten(2).select(1, 0), token.Extractor.Features(images)), 0, 1e-4);
+        Assert.Distinct([pooled.Sha256AsUsed, token.Sha256AsUsed, pooled.Sha256]);
+    }
+
+    [Theory]
+    [InlineData(null, null, "has 2 outputs ('last_hidden_state' float32 [N, 3, 64], 'pooler_output' float32 [N, 192])",
+        "\"output\" of the policy's quality")]
+    [InlineData("image_embeds", null, "has no output 'image_embeds'; it has 'last_hidden_state'", "--output")]
+    [InlineData("last_hidden_state", null, "it made Float32 [1, 3, 64], a row for each token", "\"tokens\": \"first\"")]
+    [InlineData("last_hidden_state", null, "does not make one row of features for each image", "last_hidden_state[:, 0]")]
+    [InlineData("pooler_output", "first", "makes one row of features for each image and no tokens", "leave 'tokens' out")]
+    public void Extractor_OutputThatIsNotOneRow_SaysHowToGetOne(
+        string? output, string? tokens, string problem, string remedy)
+    {
+        var use = new ExtractorUse(Output: output, Tokens: tokens);
+
+        var message = GraphFolder.Refused(() => LoadExtractor(WriteTransformer(), use));
+
+        Assert.Contains(problem, message, StringComparison.Ordinal);
+        Assert.Contains(remedy, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Extractor_Preprocessing_PreparesImagesOfEightBits()
+    {
+        using var scope = NewDisposeScope();
+        var (path, weights) = _folder.WriteClassifier([3, 8, 8]);
+        var steps = new ImagePreprocessing("rgb", Range: "0..1", Mean: [0.5, 0.25, 0], Std: [0.5, 2, 1]);
+        using var loaded = FeatureExtractors.Load(
+            WeightsExtractor.Onnx, path, sha256: null, CPU, _images, use: new ExtractorUse(steps));
+        var images = rand([20, 1, 8, 8]) * 2 - 1;
+        var levels = (((images + 1) * 127.5).round() / 255).expand(-1, 3, -1, -1);
+        var expected = (levels - tensor([0.5f, 0.25f, 0f]).view(1, 3, 1, 1)) / tensor([0.5f, 2f, 1f]).view(1, 3, 1, 1);
+
+        Assert.InRange(GraphFolder.Difference(expected.flatten(1).matmul(weights), loaded.Extractor.Features(images)), 0, 1e-4);
+    }
+
+    private static LoadedExtractor LoadExtractor(string path, ExtractorUse use) =>
+        FeatureExtractors.Load(WeightsExtractor.Onnx, path, sha256: null, CPU, new ImageShape(3, 8), use: use);
+
+    private string WriteTransformer()
+    {
+        var graph = new GraphBuilder();
+        var images = graph.Input("pixel_values", ScalarType.Float32, "N", 3, 8, 8);
+        graph.Output(
+            graph.Node("Reshape", [images, graph.Store(-1, 3, 64)]), "last_hidden_state", ScalarType.Float32, "N", 3, 64);
+        graph.Output(graph.Node("Flatten", [images]), "pooler_output", ScalarType.Float32, "N", 192);
+        return _folder.Write(graph);
     }
 
     [Fact]

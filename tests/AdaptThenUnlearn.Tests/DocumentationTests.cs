@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Tests.Policies;
 
 namespace AdaptThenUnlearn.Tests;
 
@@ -92,6 +93,17 @@ public sealed partial class DocumentationTests
 
         Assert.Empty(read.Errors.Concat(read.Warnings).Select(finding => finding.ToString()));
         Assert.Equal("digit-8", read.Policy!.UndesiredFeatures.Single().Name);
+    }
+
+    [Fact]
+    public void FidPage_QualitySections_AreValid()
+    {
+        var sections = Regex.Matches(Page("fid.md"), "(?s)```json\n(\"quality\": .*?)```").Select(match => match.Groups[1].Value)
+            .ToList();
+
+        Assert.Equal(2, sections.Count);
+        Assert.All(sections, section => Assert.Empty(PolicyReader.Read(
+            $"{PolicyTexts.Smallest.TrimEnd()[..^1]}, {section} }}", "fid.md", Records.Vocabulary, []).Errors));
     }
 
     public static TheoryData<string> Pages =>

@@ -45,9 +45,10 @@ public sealed class DistanceCommand(Terminal terminal)
         var metrics = string.Join("; ", QualityMetrics.All.Select(metric => metric.Metric.Title));
         var command = new Command("distance", $"Compare two sets of images: {metrics}")
         {
-            _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, Terminal.Json,
-            Machine.Device, Machine.Threads,
+            _generated, _reference, _subsets, _subsetSize, _seed, Terminal.Json, Machine.Device, Machine.Threads,
         };
+        foreach (var option in _extractor.All)
+            command.Add(option);
         command.SetGuardedAction(terminal, Run);
         return command;
     }
@@ -78,6 +79,11 @@ public sealed class DistanceCommand(Terminal terminal)
                 $"A has {generated.Moments.FeatureSize} features per image and B has {reference.Moments.FeatureSize}: they " +
                 "were made by different extractors");
 
+        if (generated.ExtractorSha256 is { } one && reference.ExtractorSha256 is { } other && one != other)
+            throw new BadArgumentException(
+                "the features of A and B were made by different extractors, or by one that was used in different ways " +
+                $"(SHA-256 {one} and {other}), and cannot be compared");
+
         // Compute every metric of the catalogue; one that cannot be measured does not keep the others from it.
         var distanceName = extractor?.Metric ?? RecordedMetrics.FrechetDistance.Title;
         var compared = new ComparedFeatures(
@@ -106,6 +112,9 @@ public sealed class DistanceCommand(Terminal terminal)
             settings = new
             {
                 extractor = extractor?.Sha256,
+                extractor?.Use.Preprocessing,
+                extractor?.Use.Output,
+                extractor?.Use.Tokens,
                 kidSubsets = subsets,
                 kidSubsetSize = Math.Min(subsetSize, Math.Min(generated.Features.shape[0], reference.Features.shape[0])),
                 seed = parsed.GetValue(_seed),

@@ -56,9 +56,10 @@ public sealed class ReferenceCommand(Terminal terminal)
         _extractor.Extractor.Required = true;
         var command = new Command("reference", "Summarise real images as the reference for the Fréchet distance")
         {
-            _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, OutputFiles.Overwrite,
-            Terminal.Json, Machine.Device, Machine.Threads,
+            _data, _out, _without, _labels, _samples, OutputFiles.Overwrite, Terminal.Json, Machine.Device, Machine.Threads,
         };
+        foreach (var option in _extractor.All)
+            command.Add(option);
         command.SetGuardedAction(terminal, Run);
         return command;
     }
@@ -76,11 +77,7 @@ public sealed class ReferenceCommand(Terminal terminal)
         if (RequestedLabels(parsed) is not null && (!byClass || !LabelledFolder.ExistsIn(data)))
             throw new BadArgumentException("--label is for a folder with a labels.csv and a .safetensors file to write");
 
-        var inputs = new[]
-        {
-            ("folder of images", data), ("--extractor", parsed.GetValue(_extractor.Extractor)),
-            ("--weights", parsed.GetValue(_extractor.Weights)?.FullName),
-        };
+        (string, string?)[] inputs = [("folder of images", data), .. _extractor.Files(parsed)];
         OutputFiles.Require(parsed, [target], inputs, OutputFiles.IsReference);
 
         // Extract the features.
@@ -96,8 +93,8 @@ public sealed class ReferenceCommand(Terminal terminal)
         // Write the statistics.
         var written = byClass
             ? SaveByClass(target, images, extractor, parsed.GetValue(_samples))
-            : SaveTogether(target, images, without);
-        PrintSummary(target, images, written, without);
+            : SaveTogether(target, images, extractor, without);
+        PrintSummary(target, images, extractor, written, without);
         return ExitCodes.Passed;
     }
 
@@ -129,7 +126,7 @@ public sealed class ReferenceCommand(Terminal terminal)
 
     private long SaveByClass(string target, ReferenceFeatures images, LoadedExtractor extractor, int samplesPerClass)
     {
-        using var reference = images.ToStatistics(samplesPerClass, extractor.Sha256);
+        using var reference = images.ToStatistics(samplesPerClass, extractor);
         reference.Save(target);
         foreach (var (name, rate) in reference.FalsePositiveRates())
             terminal.WriteStatus(string.Create(
@@ -137,11 +134,11 @@ public sealed class ReferenceCommand(Terminal terminal)
         return images.Features.shape[0];
     }
 
-    private static long SaveTogether(string target, ReferenceFeatures images, string[] without)
+    private static long SaveTogether(string target, ReferenceFeatures images, LoadedExtractor extractor, string[] without)
     {
         try
         {
-            using var moments = images.ToMoments(without);
+            using var moments = images.ToMoments(without, extractor);
             moments.Write(target);
             return moments.Count!.Value;
         }
@@ -151,13 +148,18 @@ public sealed class ReferenceCommand(Terminal terminal)
         }
     }
 
-    private static void PrintSummary(string target, ReferenceFeatures images, long written, string[] without)
+    private static void PrintSummary(
+        string target, ReferenceFeatures images, LoadedExtractor extractor, long written, string[] without)
     {
         var sha256 = CheckpointDigest.Compute(target);
         Terminal.WriteJson(new
         {
             file = target,
             sha256,
+            extractor = extractor.Sha256,
+            extractor.Use.Preprocessing,
+            extractor.Use.Output,
+            extractor.Use.Tokens,
             images = written,
             without,
             classes = images.Classes.Zip(images.Counts, (name, count) => new { name, images = count }),

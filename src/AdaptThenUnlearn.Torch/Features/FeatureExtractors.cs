@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
@@ -15,20 +16,29 @@ public static class FeatureExtractors
     /// <param name="path">Its file; nothing is downloaded.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="device">Device of the extractor.</param>
-    /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
+    /// <param name="images">The images it will be given; null where the caller does not know.</param>
     /// <param name="open">Opens a file that was hashed before; null hashes it now.</param>
+    /// <param name="use">What a program gets, and what of its output is taken; null where nothing is said.</param>
     /// <returns>In eval mode; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged, not the pinned one, or not what the kind needs; the message says what that is.
     /// </exception>
+    /// <exception cref="ArgumentException">The kind cannot be used so, or its preprocessing does not fit the images.</exception>
     public static LoadedExtractor Load(
         WeightsExtractor kind,
         string path,
         string? sha256,
         Device device,
-        int? resolution = null,
-        Func<string, CheckpointFile>? open = null)
+        ImageShape? images = null,
+        Func<string, CheckpointFile>? open = null,
+        ExtractorUse? use = null)
     {
+        var used = use ?? new ExtractorUse();
+        if (ExtractorUse.Properties.Select(property => (property, kind.FindMisuse(used, property)))
+            .FirstOrDefault(found => found.Item2 is not null) is (var wrong, { } why))
+            throw new ArgumentException($"'{wrong}' {why}");
+
+        var input = ExtractorInput.Create(used.Preprocessing, images);
         if (!Path.Exists(path))
             throw new CheckpointException(
                 path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.FileDescription}");
@@ -38,11 +48,11 @@ public static class FeatureExtractors
         return kind == WeightsExtractor.InceptionV3
             ? Loaded(InceptionExtractor.Load(file, device))
             : kind == WeightsExtractor.Onnx
-            ? Loaded(GraphExtractor.Load(file, device, resolution))
-            : Loaded(
-                ScriptedExtractor.Load(file, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
+            ? Loaded(GraphExtractor.Load(file, device, input, used))
+            : Loaded(ScriptedExtractor.Load(
+                file, kind == WeightsExtractor.InceptionV3TorchScript, device, input, used.Tokens));
 
         LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable =>
-            new(extractor, kind.MetricName(digest), digest, Owned: extractor);
+            new(extractor, kind.MetricName(digest), digest, Owned: extractor) { Use = used };
     }
 }

@@ -46,7 +46,8 @@ internal sealed class GraphImageInput
             throw new CheckpointException(
                 _program.Path,
                 $"takes {GraphProgram.Listed([_port])}, and the images it would get are {ScriptProgram.ShapeText(images)}",
-                "say \"preprocessing\" in the policy's classifier: \"resize\", \"channels\" and \"layout\" make them fit");
+                "say \"preprocessing\" in the policy (--preprocessing of a command): \"resize\", \"channels\" and \"layout\" "
+                    + "make them fit");
 
         var levels = _port.Type is ScalarType.Byte ? images.round().clamp(0, 255) : images;
         return _program.Run([new GraphFeed(_port, levels, HasRows: true)], _port.Dimensions?[0].Size, output)

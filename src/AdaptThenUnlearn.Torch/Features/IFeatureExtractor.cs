@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -48,6 +49,14 @@ public interface IFeatureExtractor
 /// <param name="Owned">Disposed with this; null where the extractor has another owner.</param>
 public sealed record LoadedExtractor(IFeatureExtractor Extractor, string Metric, string Sha256, IDisposable? Owned) : IDisposable
 {
+    /// <summary>
+    /// How its file is used; nothing is said of a classifier, nor of an extractor that is always used in one way.
+    /// </summary>
+    public ExtractorUse Use { get; init; } = new();
+
+    /// <summary>Digest of the extractor as it is used: features of another one are never compared with its own.</summary>
+    public string Sha256AsUsed => Use.DigestAsUsed(Sha256);
+
     /// <summary>Uses a classifier as extractor.</summary>
     /// <param name="classifier">Stays the caller's.</param>
     public static LoadedExtractor FromClassifier(LoadedClassifier classifier) =>

@@ -44,7 +44,8 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images) => QuantizedChunks.Features(images, FeatureSize, levels => _network.call(levels / 255));
+    public Tensor Features(Tensor images) =>
+        QuantizedChunks.Features(images, FeatureSize, ExtractorInput.Levels, levels => _network.call(levels / 255));
 
     /// <inheritdoc/>
     public void Dispose() => _network.Dispose();

@@ -1,13 +1,17 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Turns the generator's images into what a classifier was trained on: size, channels, range and scale.</summary>
+/// <summary>
+/// Turns the generator's images into what a classifier or an extractor was trained on: size, channels, range and scale.
+/// </summary>
 /// <remarks>
 /// The steps of torchvision's transforms, on tensors: <c>Grayscale</c>, <c>Resize</c>, <c>CenterCrop</c>, <c>Normalize</c>.
-/// Resizing is torch's own <c>interpolate</c>; with <c>antialias</c> it is Pillow's resize. Every step has a gradient.
+/// Resizing is torch's own <c>interpolate</c>; with <c>antialias</c> it is Pillow's resize, and with <c>rounded</c> also Pillow's
+/// clipping and rounding, within a level. Every step has a gradient.
 /// </remarks>
 public sealed class Preprocessor
 {
@@ -60,8 +64,11 @@ public sealed class Preprocessor
     public ImageShape Shape { get; }
 
     /// <summary>Whether what comes out are levels, 0 to 255, and no further scale.</summary>
-    internal bool MakesLevels =>
-        _steps.Range is ImagePreprocessing.Bytes && _steps.Mean is null && _steps.Std is null && _steps.Normalization is null;
+    internal bool MakesLevels => MakesLevelsBy(_steps);
+
+    /// <summary>Whether some steps make levels, 0 to 255, and no further scale.</summary>
+    internal static bool MakesLevelsBy(ImagePreprocessing steps) =>
+        steps.Range is ImagePreprocessing.Bytes && steps.Mean is null && steps.Std is null && steps.Normalization is null;
 
     /// <summary>Prepares a batch.</summary>
     /// <param name="images"><c>[N, C, H, H]</c>, nominally -1 to 1.</param>
@@ -98,12 +105,21 @@ public sealed class Preprocessor
     {
         if (_steps.Resize is not { } side)
             return images;
+        if (_steps.Rounded is not true)
+            return Interpolate(images, side, side);
 
+        // As Pillow (src/libImaging/Resample.c): first the rows and then the columns, and each pass makes bytes.
+        var wide = Round(Interpolate(images, images.shape[2], side));
+        return Round(Interpolate(wide, side, side));
+    }
+
+    private Tensor Interpolate(Tensor images, long height, long width)
+    {
         var filter = _steps.Filter ?? ImagePreprocessing.Bilinear;
         var isNearest = filter is ImagePreprocessing.Nearest;
         return nn.functional.interpolate(
             images,
-            size: [side, side],
+            size: [height, width],
             mode: filter switch
             {
                 ImagePreprocessing.Nearest => InterpolationMode.Nearest,
@@ -113,6 +129,9 @@ public sealed class Preprocessor
             align_corners: isNearest ? null : false,
             antialias: !isNearest && _steps.Antialias is not false);
     }
+
+    // A rounding has no gradient; that of what it rounds stands in, so that a search through the steps goes on.
+    private static Tensor Round(Tensor images) => images + (ImageQuantizer.Quantize(images) - images).detach();
 
     // As torchvision's center_crop: of an odd rest, Python's round leaves the even half of it on the left.
     private Tensor Crop(Tensor images)

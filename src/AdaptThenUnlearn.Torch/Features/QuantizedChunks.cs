@@ -1,4 +1,3 @@
-using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
@@ -11,17 +10,18 @@ internal static class QuantizedChunks
     /// <summary>Features of all images.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; none is allowed.</param>
     /// <param name="featureSize">d.</param>
-    /// <param name="extract">Turns <c>[n, 3, H, W]</c>, whole numbers 0 to 255 in float32, into <c>[n, d]</c>.</param>
+    /// <param name="input">Makes of the images what the extractor takes.</param>
+    /// <param name="extract">Turns what <paramref name="input"/> makes of <c>[n, C, H, W]</c> into <c>[n, d]</c>.</param>
     /// <returns><c>[N, d]</c>; belongs to the caller's scope.</returns>
-    public static Tensor Features(Tensor images, int featureSize, Func<Tensor, Tensor> extract)
+    public static Tensor Features(Tensor images, int featureSize, ExtractorInput input, Func<Tensor, Tensor> extract)
     {
         using var scope = NewDisposeScope();
         List<Tensor> features = [zeros([0, featureSize], device: images.device)];
         for (var start = 0L; start < images.shape[0]; start += Size)
         {
             using var inner = NewDisposeScope();
-            features.Add(extract(ImageQuantizer.ToRgbLevels(images.narrow(0, start, Math.Min(Size, images.shape[0] - start))))
-                .MoveToOuterDisposeScope());
+            var prepared = input.Prepare(images.narrow(0, start, Math.Min(Size, images.shape[0] - start)));
+            features.Add(extract(prepared).MoveToOuterDisposeScope());
         }
 
         return cat(features).MoveToOuterDisposeScope();

@@ -1,7 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
-using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -16,14 +15,17 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     // A program may take images of one size alone. Where the caller does not know the size, the usual ones are tried.
     private static readonly int[] _usualResolutions = [64, 32, 28, 16, 128, 224, 256, 299, 512, 1024];
 
-    private const string Contract = "it must turn uint8 images [N, 3, H, W] into features [N, D]";
+    private const string Contract =
+        "it must turn images [N, 3, H, W], uint8 or as 'preprocessing' makes them, into features [N, D]";
 
     private readonly bool _asksForFeatures;
+    private readonly ExtractorInput _images;
+    private readonly string? _tokens;
 
-    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures, int? resolution)
+    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures, ExtractorInput images, string? tokens)
     {
-        (Program, _asksForFeatures) = (program, asksForFeatures);
-        FeatureSize = resolution is { } known ? FeaturesOf(known) : FeaturesOfUsual();
+        (Program, _asksForFeatures, _images, _tokens) = (program, asksForFeatures, images, tokens);
+        FeatureSize = images.IsSizeKnown ? FeaturesOf(_usualResolutions[0]) : FeaturesOfUsual();
     }
 
     /// <inheritdoc/>
@@ -48,11 +50,13 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     /// true.
     /// </param>
     /// <param name="device">Device of the program.</param>
-    /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
+    /// <param name="images">Makes of the images what the program takes.</param>
+    /// <param name="tokens">Which of an image's tokens has its features; null where there are none.</param>
     /// <exception cref="CheckpointException">
     /// The file is missing, is not a TorchScript program, or does not make features of images.
     /// </exception>
-    public static ScriptedExtractor Load(CheckpointFile file, bool inception, Device device, int? resolution)
+    public static ScriptedExtractor Load(
+        CheckpointFile file, bool inception, Device device, ExtractorInput images, string? tokens)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
         if (!ScriptArchive.IsProgram(file))
@@ -62,7 +66,7 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
         var program = ScriptProgram.Load(file, Contract, device);
         try
         {
-            var extractor = new ScriptedExtractor(program, inception, resolution);
+            var extractor = new ScriptedExtractor(program, inception, images, tokens);
             return !inception || extractor.FeatureSize == InceptionV3.FeatureSize
                 ? extractor
                 : throw new CheckpointException(
@@ -78,33 +82,39 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images) =>
-        QuantizedChunks.Features(images, FeatureSize, levels => Run(levels.to(uint8)).to(float32));
+    public string? ExplainMismatch(Tensor images) =>
+        _images.ExplainMismatch(images.shape[1], (images.shape[3], images.shape[2]));
+
+    /// <inheritdoc/>
+    public string? ExplainMismatch((int Width, int Height) size) => _images.ExplainMismatch(3, size);
+
+    /// <inheritdoc/>
+    public Tensor Features(Tensor images) => QuantizedChunks.Features(images, FeatureSize, _images, prepared => Run(prepared));
 
     /// <inheritdoc/>
     public Tensor RunWithSeed(Tensor inputs, long seed)
     {
         using var scope = NewDisposeScope();
-        return Run(ImageQuantizer.ToRgbLevels(inputs).to(uint8), seed).to(float32).MoveToOuterDisposeScope();
+        return Run(_images.Prepare(inputs), seed).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public void Dispose() => Program.Dispose();
 
-    private int FeaturesOf(int resolution)
+    private int FeaturesOf(int side)
     {
         using var scope = NewDisposeScope();
-        return (int)Run(zeros([1, 3, resolution, resolution], uint8, Device)).shape[1];
+        return (int)Run(_images.Blank(side, Device)).shape[1];
     }
 
     private int FeaturesOfUsual()
     {
         CheckpointException? first = null;
-        foreach (var resolution in _usualResolutions)
+        foreach (var side in _usualResolutions)
         {
             try
             {
-                return FeaturesOf(resolution);
+                return FeaturesOf(side);
             }
             catch (CheckpointException refused)
             {
@@ -115,17 +125,14 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
         throw first!;
     }
 
-    // images: [N, 3, H, W], uint8
+    // images: as prepared. Whole levels go in as bytes.
     private Tensor Run(Tensor images, long? seed = null)
     {
+        using var scope = NewDisposeScope();
         using var _ = no_grad();
+        var given = _images.IsPlain ? images.to(uint8) : images;
         object[] more = _asksForFeatures ? [true] : [];
-        var features = seed is { } given ? Program.Run(given, images, more) : Program.Run(images, more);
-        return features.dim() == 2 && features.shape[0] == images.shape[0]
-            ? features
-            : throw new CheckpointException(
-                Program.Path,
-                $"does not make one row of features for each image: it returned a tensor {ScriptProgram.ShapeText(features)}",
-                "its forward must turn [N, 3, H, W] into [N, D]");
+        var made = seed is { } fixedSeed ? Program.Run(fixedSeed, given, more) : Program.Run(given, more);
+        return FeatureRows.Take(made, images.shape[0], _tokens, Program.Path, Contract).MoveToOuterDisposeScope();
     }
 }

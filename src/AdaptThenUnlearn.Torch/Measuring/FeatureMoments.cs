@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
@@ -9,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// </summary>
 /// <remarks>
 /// The archive holds <c>mu</c> [d] and <c>sigma</c> [d, d] (divided by N − 1, as <c>numpy.cov</c> does), both float64. What is
-/// written here also holds <c>n</c>, the number of images, which pytorch-fid ignores and its own files do not have.
+/// written here also holds <c>n</c>, the number of images, and <c>extractor</c>, the 32 bytes of <see cref="ExtractorSha256"/>,
+/// which pytorch-fid ignores and its own files do not have.
 /// </remarks>
 /// <param name="Mean"><c>[d]</c>, float64, on the CPU; owned by this.</param>
 /// <param name="Covariance"><c>[d, d]</c>, float64, on the CPU; owned by this.</param>
@@ -19,7 +21,14 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
     /// <summary>How such a file's name ends.</summary>
     public const string FileEnding = ".npz";
 
+    private const int DigestBytes = 32;
     private const double MostImages = 1L << 53;   // that a double counts exactly
+
+    /// <summary>
+    /// Digest of the extractor that made the features, as it was used: <see cref="LoadedExtractor.Sha256AsUsed"/>; null where a
+    /// file does not say.
+    /// </summary>
+    public string? ExtractorSha256 { get; init; }
 
     /// <summary>Length of a vector, d.</summary>
     public long FeatureSize => Mean.shape[0];
@@ -45,7 +54,7 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
     public static FeatureMoments Read(string path, HashedFile? hashed = null)
     {
         using var scope = NewDisposeScope();
-        var arrays = NpzFile.Read(path, hashed, "mu", "sigma", "n");
+        var arrays = NpzFile.Read(path, hashed, "mu", "sigma", "n", "extractor");
         if (!arrays.TryGetValue("mu", out var mean) || !arrays.TryGetValue("sigma", out var covariance))
             throw new ImageFileException(
                 path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
@@ -69,7 +78,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
                 path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, so it is not a covariance");
 
         return new FeatureMoments(
-            mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
+            mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")))
+        { ExtractorSha256 = Maker(path, arrays.GetValueOrDefault("extractor")) };
     }
 
     /// <summary>Writes a file; the same statistics give the same bytes.</summary>
@@ -80,6 +90,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         List<(string, Tensor)> arrays = [("mu", Mean), ("sigma", Covariance)];
         if (Count is { } count)
             arrays.Add(("n", tensor(count)));
+        if (ExtractorSha256 is { } maker)
+            arrays.Add(("extractor", tensor(Convert.FromHexString(maker))));
         NpzFile.Write(path, arrays);
     }
 
@@ -103,6 +115,13 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
             : throw new ImageFileException(path, FormattableString.Invariant(
                 $"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Describe(stored)}"));
     }
+
+    private static string? Maker(string path, Tensor? stored) =>
+        stored is null ? null
+        : stored.dtype == ScalarType.Byte && stored.shape.SequenceEqual([DigestBytes])
+            ? Convert.ToHexStringLower(stored.data<byte>().ToArray())
+        : throw new ImageFileException(
+            path, "holds no statistics: 'extractor' must be the 32 bytes of a SHA-256 digest, as `atu reference` writes it");
 
     private static string Describe(Tensor stored)
     {

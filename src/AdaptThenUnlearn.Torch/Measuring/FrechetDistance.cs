@@ -35,18 +35,23 @@ public static class FrechetDistance
     {
         if (first.FeatureSize != second.FeatureSize)
             throw new ArgumentException($"features of length {first.FeatureSize} and {second.FeatureSize} cannot be compared");
-        if ((WhyUndetermined(first) ?? WhyUndetermined(second)) is { } why)
+        if (WhyNotMeasured(first, second) is { } why)
             return MetricResult.Unmeasured(why);
-
-        if (IsConstant(first) && IsConstant(second))
-            return MetricResult.Unmeasured(
-                "no feature varies in either set, as of an extractor that sees the same in every image");
 
         var distance = Between(first.Mean, first.Covariance, second.Mean, second.Covariance);
         return double.IsFinite(distance)
             ? new MetricResult(distance, null)
             : MetricResult.Unmeasured("the features hold numbers that are not finite");
     }
+
+    /// <summary>What is wrong with two sets, in a sentence without a full stop; null where nothing is.</summary>
+    /// <param name="first">One set.</param>
+    /// <param name="second">The other, of vectors of the same length.</param>
+    internal static string? WhyNotMeasured(FeatureMoments first, FeatureMoments second) =>
+        WhyUndetermined(first) ?? WhyUndetermined(second)
+        ?? (IsConstant(first) && IsConstant(second)
+            ? "no feature varies in either set, as of an extractor that sees the same in every image"
+            : null);
 
     /// <summary>The formula, for covariances of any rank.</summary>
     /// <returns>0 or more; NaN when an argument is not finite.</returns>
@@ -104,6 +109,31 @@ public static class FrechetDistance
             using var rest = all.Subtract(group);
             return Between(rest.Mean(), rest.Covariance(), reference.Mean, reference.Covariance, root);
         }
+    }
+
+    /// <summary>The distances of subsets of one set; the reference's square root is computed once.</summary>
+    /// <param name="features"><c>[N, d]</c>.</param>
+    /// <param name="subsets">For each the rows that it has, <c>[n]</c>, int64; at least 2.</param>
+    /// <param name="reference">What they are compared with.</param>
+    /// <returns>In the order of the subsets; NaN where a number is not finite.</returns>
+    internal static IReadOnlyList<(long Count, double Distance)> OfSubsets(
+        Tensor features, IEnumerable<Tensor> subsets, FeatureMoments reference)
+    {
+        using var scope = NewDisposeScope();
+        var root = isfinite(reference.Covariance).all().item<bool>() ? SquareRoot(reference.Covariance) : null;
+        List<(long, double)> distances = [];
+        foreach (var rows in subsets)
+        {
+            using var inner = NewDisposeScope();
+            using var statistics = FeatureStatistics.FromFeatures(features.index_select(0, rows));
+            var (mean, covariance) = (statistics.Mean(), statistics.Covariance());
+            var isFinite = root is not null && isfinite(covariance).all().item<bool>();
+            distances.Add((rows.shape[0], isFinite
+                ? Between(mean, covariance, reference.Mean, reference.Covariance, root!)
+                : double.NaN));
+        }
+
+        return distances;
     }
 
     private static string? WhyUndetermined(FeatureMoments set)

@@ -115,7 +115,7 @@ public sealed class PolicyClassifiers : IDisposable
             {
                 List<CheckpointFile> files =
                     [.. ClassifierFile.ListFor(name, choice).Select(file => open(resolve(file.Path)))];
-                var preprocessor = CreatePreprocessor(name, choice, images);
+                var preprocessor = CreatePreprocessor($"$.classifiers.{name}.preprocessing", choice.Preprocessing, images);
                 var classifier = choice.IsImageText
                     ? LoadImageText(name, choice, path => open(resolve(path)), images, preprocessor, device)
                     : ClassifierCheckpoint.Load(
@@ -156,8 +156,7 @@ public sealed class PolicyClassifiers : IDisposable
 
             if (policy.Quality is { } quality)
                 loaded.Extractor = WeightsExtractor.Find(quality.Extractor) is { } kind
-                    ? FeatureExtractors
-                        .Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
+                    ? LoadExtractor(kind, quality, resolve, open, images, device)
                     : LoadedExtractor.FromClassifier(loaded._byName[quality.Extractor]);
             return loaded;
         }
@@ -207,15 +206,28 @@ public sealed class PolicyClassifiers : IDisposable
         }
     }
 
-    private static Preprocessor? CreatePreprocessor(string name, ClassifierChoice choice, ImageShape images)
+    private static LoadedExtractor LoadExtractor(
+        WeightsExtractor kind,
+        QualityOptions quality,
+        Func<string, string> resolve,
+        Func<string, CheckpointFile> open,
+        ImageShape images,
+        Device device)
+    {
+        CreatePreprocessor("$.quality.preprocessing", quality.Preprocessing, images);
+        return FeatureExtractors.Load(
+            kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images, open, quality.ToUse());
+    }
+
+    private static Preprocessor? CreatePreprocessor(string path, ImagePreprocessing? steps, ImageShape images)
     {
         try
         {
-            return choice.Preprocessing is { } steps ? new Preprocessor(steps, images) : null;
+            return steps is null ? null : new Preprocessor(steps, images);
         }
         catch (ArgumentException unfit)
         {
-            throw new PolicyMismatchException($"$.classifiers.{name}.preprocessing", unfit.Message);
+            throw new PolicyMismatchException(path, unfit.Message);
         }
     }
 

@@ -9,6 +9,6 @@ public static class QualityMetrics
     public static IReadOnlyList<IQualityMetric> All { get; } =
     [
         new FrechetDistanceMetric(), new KernelDistanceMetric(), new PrecisionMetric(), new RecallMetric(),
-        new DensityMetric(), new CoverageMetric(),
+        new DensityMetric(), new CoverageMetric(), new FrechetExtrapolationMetric(),
     ];
 }

@@ -41,11 +41,9 @@ public sealed record QualityReference(
     public static QualityReference Create(
         ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
-        if (reference.ExtractorSha256 != extractor.Sha256 || reference.FeatureSize != extractor.Extractor.FeatureSize)
-            throw new PolicyMismatchException(
-                "$.quality.reference",
-                $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is "
-                    + $"{extractor.Sha256}); make them again with `atu reference`");
+        RequireSameExtractor(reference.ExtractorSha256, reference.ExtractorUse, extractor);
+        if (reference.FeatureSize != extractor.Extractor.FeatureSize)
+            throw OtherSize(reference.FeatureSize, extractor);
         foreach (var name in undesired)
             if (!reference.Names.Contains(name))
                 throw new PolicyMismatchException(
@@ -76,18 +74,40 @@ public sealed record QualityReference(
     /// <param name="sha256">Of their file.</param>
     /// <param name="undesired">Names of the classes that their images are asserted to be without.</param>
     /// <param name="extractor">The extractor whose features they are asserted to be.</param>
-    /// <exception cref="PolicyMismatchException">The extractor makes another number of features.</exception>
+    /// <exception cref="PolicyMismatchException">
+    /// The extractor makes another number of features, or the file says that another one made them.
+    /// </exception>
     public static QualityReference Create(
         FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (moments.FeatureSize != extractor.Extractor.FeatureSize)
-            throw new PolicyMismatchException(
-                "$.quality.reference",
-                $"the statistics are of {moments.FeatureSize} features, the extractor makes "
-                    + $"{extractor.Extractor.FeatureSize}; make them again with `atu reference`");
+            throw OtherSize(moments.FeatureSize, extractor);
+        if (moments.ExtractorSha256 is { } maker)
+            RequireSameExtractor(maker, use: null, extractor);
 
         return new QualityReference(
             sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
+    }
+
+    private static PolicyMismatchException OtherSize(long size, LoadedExtractor extractor) => new(
+        "$.quality.reference",
+        $"the statistics are of {size} features, the extractor makes {extractor.Extractor.FeatureSize}; make them again with "
+            + "`atu reference`");
+
+    // The same file with other preprocessing, another output or another token makes other features.
+    private static void RequireSameExtractor(string maker, string? use, LoadedExtractor extractor)
+    {
+        if (maker == extractor.Sha256AsUsed)
+            return;
+
+        var own = extractor.Use.Describe();
+        var difference = use is null && own is null
+            ? ""
+            : $" (they say {use ?? "nothing of its use"}, the policy says {own ?? "nothing of it"})";
+        throw new PolicyMismatchException(
+            "$.quality.reference",
+            $"the statistics were made with another extractor, or one that was used in another way{difference} (SHA-256 {maker}, "
+                + $"this one is {extractor.Sha256AsUsed}); make them again with `atu reference`");
     }
 
     /// <summary>Makes a reference of images, leaving out those in which a judge sees an undesired class.</summary>

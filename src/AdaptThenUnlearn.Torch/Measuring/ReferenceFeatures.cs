@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
@@ -45,16 +46,18 @@ public sealed record ReferenceFeatures(
 
     /// <summary>Statistics that keep the classes apart.</summary>
     /// <param name="samplesPerClass">See <see cref="ReferenceStatistics.Build"/>.</param>
-    /// <param name="extractorSha256">Digest of the extractor's file.</param>
+    /// <param name="extractor">Which made the features.</param>
     /// <returns>Belongs to the caller.</returns>
-    public ReferenceStatistics ToStatistics(int samplesPerClass, string extractorSha256) =>
-        ReferenceStatistics.Build(Classes, Features, Labels, samplesPerClass, extractorSha256, Confusion, Floor, Combinations);
+    public ReferenceStatistics ToStatistics(int samplesPerClass, LoadedExtractor extractor) => ReferenceStatistics.Build(
+        Classes, Features, Labels, samplesPerClass, extractor.Sha256AsUsed, Confusion, Floor, Combinations,
+        extractor.Use.Describe());
 
     /// <summary>Mean and covariance of all images but those of some classes, or with some labels.</summary>
     /// <param name="excluded">Names of the classes or labels to leave out.</param>
+    /// <param name="extractor">Which made the features.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="InvalidDataException">Too few images are left to determine a covariance.</exception>
-    public FeatureMoments ToMoments(IReadOnlyCollection<string> excluded)
+    public FeatureMoments ToMoments(IReadOnlyCollection<string> excluded, LoadedExtractor extractor)
     {
         var dropped = Enumerable.Range(0, Classes.Count)
             .Where(number => (Combinations?[number] ?? [Classes[number]]).Any(excluded.Contains))
@@ -66,6 +69,6 @@ public sealed record ReferenceFeatures(
                 $"{statistics.Count} images do not determine a covariance of {statistics.FeatureSize} features; " +
                 $"more than {statistics.FeatureSize} are needed"));
 
-        return FeatureMoments.FromStatistics(statistics);
+        return FeatureMoments.FromStatistics(statistics) with { ExtractorSha256 = extractor.Sha256AsUsed };
     }
 }

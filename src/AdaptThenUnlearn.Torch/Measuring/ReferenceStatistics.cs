@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Features;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -23,6 +24,7 @@ public sealed class ReferenceStatistics : IDisposable
     public const string Kind = "reference-statistics";
 
     private const string CombinationsKey = "combinations";
+    private const string UseKey = "extractorUse";
 
     private readonly Tensor _count;
     private readonly Tensor _sum;
@@ -60,8 +62,13 @@ public sealed class ReferenceStatistics : IDisposable
     public IReadOnlyList<string> Names =>
         Combinations is null ? Classes : [.. Combinations.SelectMany(labels => labels).Distinct()];
 
-    /// <summary>Digest of the classifier whose features these are.</summary>
+    /// <summary>
+    /// Digest of the extractor whose features these are, as it was used: <see cref="LoadedExtractor.Sha256AsUsed"/>.
+    /// </summary>
     public string ExtractorSha256 { get; }
+
+    /// <summary>How it was used, in words; null where nothing was said. The digest alone decides.</summary>
+    public string? ExtractorUse { get; init; }
 
     /// <summary>Fréchet distance between real training and real test images: what a perfect generator would reach.</summary>
     public double Floor { get; }
@@ -77,10 +84,11 @@ public sealed class ReferenceStatistics : IDisposable
     /// Single features kept of each class: the first ones. Combinations, some of which are rare, share as many among them in
     /// proportion to their images.
     /// </param>
-    /// <param name="extractorSha256">Of the classifier that made them.</param>
+    /// <param name="extractorSha256">Digest of the extractor that made them, as it was used.</param>
     /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column the extractor's answer.</param>
     /// <param name="floor">Real training images against real test images.</param>
     /// <param name="combinations">For each class the labels it consists of, where images may have several.</param>
+    /// <param name="extractorUse">How the extractor was used, in words; null where nothing was said.</param>
     public static ReferenceStatistics Build(
         IReadOnlyList<string> classes,
         Tensor features,
@@ -89,7 +97,8 @@ public sealed class ReferenceStatistics : IDisposable
         string extractorSha256,
         Tensor confusion,
         double floor,
-        IReadOnlyList<IReadOnlyList<string>>? combinations = null)
+        IReadOnlyList<IReadOnlyList<string>>? combinations = null,
+        string? extractorUse = null)
     {
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
@@ -106,7 +115,8 @@ public sealed class ReferenceStatistics : IDisposable
             stack([.. statistics.Select(each => each.OuterSum)]),
             cat(samples),
             cat([.. samples.Select((some, number) => full(some.shape[0], number, dtype: int64))]),
-            confusion.clone());
+            confusion.clone())
+        { ExtractorUse = extractorUse };
         foreach (var each in statistics)
             each.Dispose();
         return built;
@@ -143,7 +153,8 @@ public sealed class ReferenceStatistics : IDisposable
                 file.Metadata["extractorSha256"],
                 double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
                 file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
-                file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64));
+                file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64))
+            { ExtractorUse = file.Metadata.GetValueOrDefault(UseKey) };
             return read.IsConsistent() ? read : throw new CheckpointException(
                 path, "is damaged: its statistics do not fit each other", "make it again with `atu reference`");
         }
@@ -167,6 +178,8 @@ public sealed class ReferenceStatistics : IDisposable
         };
         if (Combinations is not null)
             metadata[CombinationsKey] = JsonSerializer.Serialize(Combinations);
+        if (ExtractorUse is not null)
+            metadata[UseKey] = ExtractorUse;
         SafetensorsFile.Write(
             path,
             new Dictionary<string, Tensor>

@@ -11,6 +11,11 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// dispose scope.</param>
 public sealed record SampleSet(string Path, string Kind, FeatureMoments Moments, Tensor Features) : IDisposable
 {
+    /// <summary>
+    /// Digest of the extractor that made the features, as it was used; null where they are from elsewhere and nothing says it.
+    /// </summary>
+    public string? ExtractorSha256 { get; init; }
+
     /// <summary>Files that were not read, and why.</summary>
     public IReadOnlyList<SkippedFiles> SkippedFiles { get; init; } = [];
 

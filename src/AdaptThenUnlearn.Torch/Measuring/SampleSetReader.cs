@@ -33,12 +33,18 @@ public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, l
         if (FeatureMoments.IsFile(path))
         {
             var moments = FeatureMoments.Read(path);
-            return new SampleSet(path, InStatistics, moments, zeros(0, moments.FeatureSize));
+            return new SampleSet(path, InStatistics, moments, zeros(0, moments.FeatureSize))
+            {
+                ExtractorSha256 = moments.ExtractorSha256,
+            };
         }
 
         using var statistics = ReferenceStatistics.Load(path);
         using var merged = statistics.MergeExcept([]);
-        return new SampleSet(path, InStatistics, FeatureMoments.FromStatistics(merged), statistics.Samples([]));
+        return new SampleSet(path, InStatistics, FeatureMoments.FromStatistics(merged), statistics.Samples([]))
+        {
+            ExtractorSha256 = statistics.ExtractorSha256,
+        };
     }
 
     private SampleSet ReadFolder(string path)
@@ -71,7 +77,7 @@ public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, l
     {
         var features = FeaturePass.Features(featureExtractor, batches.Select(Checked), seen => report("features of " +
             $"{path}", seen, count), cancel);
-        return FromFeatures(path, "images", features);
+        return FromFeatures(path, "images", features) with { ExtractorSha256 = extractor!.Sha256AsUsed };
 
         Tensor Checked(Tensor batch) =>
             featureExtractor.ExplainMismatch(batch) is { } mismatch ? throw new UnsuitableImagesException($"{path}: " +

@@ -34,7 +34,8 @@ public static class CanonicalJson
     public static string Digest(UnlearningPolicy policy) =>
         Sha256Digest.Compute(Serialize(policy));
 
-    private static string Write<T>(T value)
+    /// <summary>The text of one of a policy's records.</summary>
+    internal static string Write<T>(T value)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new() { Encoder = PolicyJson.Options.Encoder }))

@@ -22,6 +22,7 @@ internal enum NameKind
     PixelRange,
     Normalization,
     Layout,
+    Tokens,
     GraphInput,
     RuleSeverity,
     ReportFormat,
@@ -60,6 +61,7 @@ internal static class NameKinds
         NameKind.PixelRange => ImagePreprocessing.Ranges,
         NameKind.Normalization => ImagePreprocessing.Normalizations,
         NameKind.Layout => ImagePreprocessing.Layouts,
+        NameKind.Tokens => ExtractorUse.AllTokens,
         NameKind.GraphInput => GraphInput.Kinds,
         NameKind.RuleSeverity => RuleEnforcement.Severities,
         NameKind.ReportFormat => vocabulary.ReportFormats,
@@ -85,6 +87,7 @@ internal static class NameKinds
         NameKind.Fit => "way to make an image square",
         NameKind.PixelRange => "range of pixels",
         NameKind.Layout => "order of dimensions",
+        NameKind.Tokens => "choice of a token",
         NameKind.GraphInput => "kind of input",
         NameKind.RuleSeverity => "severity of a rule",
         NameKind.ReportFormat => "report format",
@@ -100,5 +103,5 @@ internal static class NameKinds
         kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
             or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
             or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
-            or NameKind.AttackProfile or NameKind.GraphInput or NameKind.Fit;
+            or NameKind.AttackProfile or NameKind.GraphInput or NameKind.Fit or NameKind.Tokens;
 }

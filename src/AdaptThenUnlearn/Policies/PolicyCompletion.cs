@@ -30,6 +30,10 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         return Record(withoutSchema, PolicyShape.Policy, PolicyDefaults.For(policy), JsonPath.Root);
     }
 
+    /// <summary>A value of one of the policy's records that stands by itself, with every property present.</summary>
+    public PolicyNode Complete(PolicyNode part, RecordShape shape) =>
+        Value(part, new PolicyMember("", "", shape, Nullable: false, [], NotEmpty: false), null, JsonPath.Root);
+
     private PolicyNode Value(PolicyNode node, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
         if (node is ScalarNode { Kind: JsonValueKind.Null })
@@ -45,11 +49,23 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
             (RecordShape shape, ObjectNode written) => Record(written, shape, preset as ObjectNode, path),
             (RecordShape { Shorthand: { } name } shape, ScalarNode { Kind: JsonValueKind.String } text) =>
                 Record(new ObjectNode(text.At, [new PolicyProperty(name, text.At, text)]), shape, preset as ObjectNode, path),
+            (RecordShape { Words.Count: > 0 } shape, ScalarNode { Kind: JsonValueKind.String } word) => Word(word, shape, path),
             (MapShape shape, ObjectNode written) => Map(written, shape, path),
             (ListShape shape, ListNode written) => List(written, shape, member.Constraints, path),
             (ScalarShape shape, ScalarNode written) => Scalar(written, shape, member, preset, path),
             _ => ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is {node.Description}"),
         };
+    }
+
+    private PolicyNode Word(ScalarNode word, RecordShape shape, JsonPath path)
+    {
+        if (shape.Words.TryGetValue(word.Text, out var meant))
+            return Record(meant, shape, null, path);
+
+        Report(
+            PolicyCodes.UnknownName, word.At, path,
+            $"{Suggestion.NotOneOf(word.Text, [.. shape.Words.Keys], "known word")}, or an object");
+        return CreatePlaceholder(shape);
     }
 
     private static bool IsEmpty(PolicyNode node, PolicyShape shape) =>
@@ -210,6 +226,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         ScalarShape scalar => scalar.Description,
         ListShape => "a list",
         RecordShape { Shorthand: { } name } => $"an object, or the text of its '{name}'",
+        RecordShape { Words: { Count: > 0 } words } => $"an object, or one of the words {string.Join(", ", words.Keys)}",
         _ => "an object",
     };
 

@@ -191,6 +191,15 @@ internal sealed class ShorthandAttribute(string property) : Attribute
     public string Property => property;
 }
 
+/// <summary>An object instead of which one of some words may be written; each stands for a whole object.</summary>
+/// <remarks>The policy in effect, and so the record, has the object: what a word means cannot change there.</remarks>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class WordsAttribute(string property) : Attribute
+{
+    /// <summary>The record's static property with the objects by their words.</summary>
+    public string Property => property;
+}
+
 /// <summary>An object that needs at least one of these (camel case) properties, or exactly one.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsOneOfAttribute(params string[] properties) : Attribute

@@ -16,7 +16,7 @@ internal static partial class PolicyDocumentation
         new[]
             {
                 "UnlearningPolicy.cs", "UnlearningOptions.cs", "RuleEnforcement.cs", "PolicyExtension.cs", "AttackLimit.cs",
-                "GraphPorts.cs", "ShippedForm.cs", "TextModelChoice.cs",
+                "GraphPorts.cs", "ShippedForm.cs", "TextModelChoice.cs", "ImagePreprocessing.cs",
             }
             .SelectMany(ReadComments)
             .ToDictionary());

@@ -101,19 +101,42 @@ public static class PolicyReader
         JsonPath.Root.Text,
         $"a policy is an object, but this is {root.Description}");
 
-    internal static UnlearningPolicy Deserialise(PolicyNode complete)
+    /// <summary>Reads one of a policy's records that stands by itself; its names are in no catalogue.</summary>
+    /// <param name="text">JSON; comments and trailing commas are allowed.</param>
+    /// <param name="file">The file's name in messages.</param>
+    /// <param name="check">Finds what is wrong with values of the right type.</param>
+    internal static (T? Part, IReadOnlyList<PolicyError> Errors) ReadPart<T>(
+        string text, string file, Func<T, IEnumerable<PolicyFinding>> check) where T : class
+    {
+        var (root, syntaxError) = PolicyText.Parse(text, file);
+        if (syntaxError is not null)
+            return (null, [syntaxError]);
+
+        var completion = new PolicyCompletion(new PolicyVocabulary([], [], [], [], [], []));
+        var complete = completion.Complete(root!, PolicyShape.Of(typeof(T)));
+        if (completion.Errors.Count > 0)
+            return (null, InOrder(completion.Errors));
+
+        var part = Deserialise<T>(complete);
+        var errors = Place(check(part).Where(finding => finding.Severity == Severity.Error), root!);
+        return errors.Count == 0 ? (part, []) : (null, InOrder(errors));
+    }
+
+    internal static UnlearningPolicy Deserialise(PolicyNode complete) => Deserialise<UnlearningPolicy>(complete);
+
+    private static T Deserialise<T>(PolicyNode complete)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream))
             complete.WriteTo(writer);
 
-        return JsonSerializer.Deserialize<UnlearningPolicy>(stream.ToArray(), PolicyJson.Options)!;
+        return JsonSerializer.Deserialize<T>(stream.ToArray(), PolicyJson.Options)!;
     }
 
     private static bool HasValidInputs(PolicyFinding finding, PolicyCompletion completion) =>
         completion.IsValid(finding.Path) && finding.DependsOn.All(completion.IsValid);
 
-    internal static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, ObjectNode effective)
+    internal static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, PolicyNode effective)
     {
         var positions = new Dictionary<string, Position>();
         Collect(effective, JsonPath.Root, positions);

@@ -51,7 +51,9 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
         if (member.Nullable)
             schema["type"] = new JsonArray(TypeOf(member.Shape), "null");
         if (member.Shape is RecordShape { Shorthand: { } shorthand } written)
-            AllowText(schema, written.Members.Single(each => each.Name == shorthand));
+            AllowText(schema, written.Members.Single(each => each.Name == shorthand).Constraints);
+        if (member.Shape is RecordShape { Words: { Count: > 0 } words })
+            AllowText(schema, [], [.. words.Keys]);
 
         // Say what values it may have.
         Value(schema, member.Shape, member.Constraints, defaults);
@@ -107,12 +109,15 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
         return Value(schema, shape, constraints, defaults: null);
     }
 
-    // Instead of the object, the text of one of its properties: the object's own keywords do not concern a text.
-    private void AllowText(JsonObject schema, PolicyMember property)
+    // Instead of the object a text: of one of its properties, or a word. The object's own keywords do not concern a text.
+    private void AllowText(
+        JsonObject schema, IReadOnlyList<ValueConstraintAttribute> constraints, params IReadOnlyList<string> words)
     {
         var text = new JsonObject { ["type"] = "string" };
-        foreach (var constraint in property.Constraints)
+        foreach (var constraint in constraints)
             constraint.AddToSchema(text, vocabulary);
+        if (words.Count > 0)
+            text["enum"] = new JsonArray([.. words.Select(word => JsonValue.Create(word))]);
         schema["anyOf"] = new JsonArray(text, new JsonObject { ["type"] = schema["type"]!.DeepClone() });
         schema["type"] = new JsonArray(
             [.. schema["type"] is JsonArray several ? several.Select(each => each!.DeepClone()) : [schema["type"]!.DeepClone()],

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Reflection;
 using System.Text.Json;
 
@@ -7,7 +8,10 @@ namespace AdaptThenUnlearn.Policies;
 internal abstract record PolicyShape
 {
     /// <summary>The shape of a whole policy.</summary>
-    public static RecordShape Policy { get; } = (RecordShape)FromType(typeof(UnlearningPolicy), new NullabilityInfoContext());
+    public static RecordShape Policy { get; } = Of(typeof(UnlearningPolicy));
+
+    /// <summary>The shape of one of a policy's records.</summary>
+    public static RecordShape Of(Type record) => (RecordShape)FromType(record, new NullabilityInfoContext());
 
     private static PolicyShape FromType(Type type, NullabilityInfoContext nullability)
     {
@@ -25,7 +29,22 @@ internal abstract record PolicyShape
             type,
             [.. constructor.GetParameters().Select(parameter => Member(parameter, nullability))],
             type.GetCustomAttribute<NeedsOneOfAttribute>(),
-            type.GetCustomAttribute<ShorthandAttribute>()?.Property);
+            type.GetCustomAttribute<ShorthandAttribute>()?.Property)
+        {
+            Words = WordsOf(type),
+        };
+    }
+
+    private static Dictionary<string, ObjectNode> WordsOf(Type type)
+    {
+        if (type.GetCustomAttribute<WordsAttribute>() is not { } words)
+            return [];
+
+        var forms = (IDictionary)type.GetProperty(words.Property)!.GetValue(null)!;
+        return forms.Keys.Cast<string>().Order(StringComparer.Ordinal).ToDictionary(
+            word => word,
+            word => (ObjectNode)PolicyText.ParseArgument(
+                JsonSerializer.Serialize(forms[word], type, PolicyJson.Options), word)!);
     }
 
     private static PolicyMember Member(ParameterInfo parameter, NullabilityInfoContext nullability)
@@ -51,7 +70,11 @@ internal abstract record PolicyShape
 /// <param name="NeedsOneOf">Properties of which at least one must be there; null where there are none.</param>
 /// <param name="Shorthand">The property that a text instead of the object stands for; null where there must be an object.</param>
 internal sealed record RecordShape(
-    Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf, string? Shorthand) : PolicyShape;
+    Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf, string? Shorthand) : PolicyShape
+{
+    /// <summary>Whole objects that a word stands for, by the word; none where there must be an object.</summary>
+    public IReadOnlyDictionary<string, ObjectNode> Words { get; init; } = new Dictionary<string, ObjectNode>();
+}
 
 /// <summary>One property of a record.</summary>
 /// <param name="Name">Camel case, as in the policy.</param>

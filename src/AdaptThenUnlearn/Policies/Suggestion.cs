@@ -17,6 +17,11 @@ public static class Suggestion
     public static string JoinWithOr(IReadOnlyCollection<string> names) =>
         names.Count == 1 ? names.First() : $"{string.Join(", ", names.SkipLast(1))} or {names.Last()}";
 
+    /// <summary>For example <c>il2, nl2 and el2</c>.</summary>
+    /// <param name="names">At least one.</param>
+    public static string JoinWithAnd(IReadOnlyCollection<string> names) =>
+        names.Count == 1 ? names.First() : $"{string.Join(", ", names.SkipLast(1))} and {names.Last()}";
+
     /// <summary><c> (did you mean 'x'?)</c>, or nothing when no name is close.</summary>
     /// <param name="name">The unknown name.</param>
     /// <param name="names">The names that are known.</param>

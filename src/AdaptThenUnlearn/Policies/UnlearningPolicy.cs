@@ -128,11 +128,11 @@ public sealed record UnlearningPolicy(
             || Classifiers.Values.Any(classifier => classifier.Format == GeneratorChoice.Onnx || classifier.IsImageText)
             || Quality?.Extractor == WeightsExtractor.Onnx.Name;
 
-    /// <summary>Digest of the extractor of a reading; of a classifier, as this policy uses it.</summary>
+    /// <summary>Digest of the extractor of a reading, as this policy uses it.</summary>
     internal string ExtractorAsUsed(QualityReading reading) =>
         Classifiers.GetValueOrDefault(reading.Extractor) is { } classifier
             ? CanonicalJson.DigestAsUsed(classifier, reading.ExtractorSha256)
-            : reading.ExtractorSha256;
+            : Quality?.ToUse().DigestAsUsed(reading.ExtractorSha256) ?? reading.ExtractorSha256;
 
     /// <summary>The JSON path of a rule's limit; null if this policy does not have that rule.</summary>
     internal string? PathOfLimit(RuleName rule)
@@ -591,9 +591,9 @@ public sealed record ImageResize(
 /// <paramref name="Prompts"/> say in words what its classes are.
 /// </param>
 /// <param name="Preprocessing">
-/// What is done to the generator's images before the classifier gets them. When absent, it gets them as the generator makes them.
-/// For the formats <c>torchscript</c>, <c>onnx</c> and <c>image-text</c>, and classifiers with an
-/// <paramref name="Architecture"/>.
+/// What is done to the generator's images before the classifier gets them: an object, or a word for a published preparation.
+/// When absent, it gets them as the generator makes them. For the formats <c>torchscript</c>, <c>onnx</c> and
+/// <c>image-text</c>, and classifiers with an <paramref name="Architecture"/>.
 /// </param>
 /// <param name="Architecture">
 /// The network of torchvision whose state dict the file is; needs <paramref name="Classes"/>. When absent, the file says what it
@@ -751,125 +751,6 @@ public sealed record ClassifierChoice(
     }
 
     internal static string NormalizeSlashes(string path) => path.Replace('\\', '/');
-}
-
-/// <summary>What is done to the generator's images before a classifier gets them, in the order of these properties.</summary>
-/// <param name="Channels">
-/// <c>rgb</c>: three channels; grey images get three equal ones. <c>grey</c>: one channel, the luma of colour images (ITU-R
-/// BT.601: 0.299, 0.587, 0.114). When absent, the channels that the generator makes.
-/// </param>
-/// <param name="Resize">Side to which images are resized, in pixels, 1 to 4096. When absent, they keep their size.</param>
-/// <param name="Filter">How they are resized: <c>nearest</c>, <c>bilinear</c> or <c>bicubic</c>.</param>
-/// <param name="Antialias">
-/// Whether the filter is widened where images become smaller, as Pillow and torchvision's transforms do. Not for <c>nearest</c>.
-/// </param>
-/// <param name="Crop">
-/// Side of the square that is cut out of the centre, in pixels, 1 to 4096. When absent, nothing is cut.
-/// </param>
-/// <param name="Range">
-/// What black and white become: <c>-1..1</c> (as the generator makes them), <c>0..1</c> or <c>0..255</c>.
-/// </param>
-/// <param name="Normalization">
-/// <c>imagenet</c>: mean 0.485, 0.456, 0.406 and deviation 0.229, 0.224, 0.225, for <c>rgb</c> in <c>0..1</c>. Instead of
-/// <paramref name="Mean"/> and <paramref name="Std"/>.
-/// </param>
-/// <param name="Mean">Subtracted from each channel: one number, or one for each channel. Needs <paramref name="Std"/>.</param>
-/// <param name="Std">Divides each channel afterwards; above 0. Needs <paramref name="Mean"/>.</param>
-/// <param name="Layout"><c>nchw</c>: channels before rows; <c>nhwc</c>: channels last.</param>
-public sealed record ImagePreprocessing(
-    [KnownName(NameKind.Channels)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Channels = null,
-    [Within(1, 4096)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? Resize = null,
-    [KnownName(NameKind.ResizeFilter), AbsentMeans(ImagePreprocessing.Bilinear)]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Filter = null,
-    [AbsentMeans(true)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    bool? Antialias = null,
-    [Within(1, 4096)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? Crop = null,
-    [KnownName(NameKind.PixelRange), AbsentMeans(ImagePreprocessing.Symmetric)]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Range = null,
-    [KnownName(NameKind.Normalization)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Normalization = null,
-    [NotEmpty, Examples(0.5)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<double>? Mean = null,
-    [NotEmpty, Within(0, Above = true), Examples(0.5)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    IReadOnlyList<double>? Std = null,
-    [KnownName(NameKind.Layout), AbsentMeans(ImagePreprocessing.ChannelsFirst)]
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? Layout = null)
-{
-    /// <summary>Three channels.</summary>
-    public const string Rgb = "rgb";
-
-    /// <summary>One channel.</summary>
-    public const string Grey = "grey";
-
-    /// <summary>Each pixel is its nearest one.</summary>
-    public const string Nearest = "nearest";
-
-    /// <summary>Linear in both directions.</summary>
-    public const string Bilinear = "bilinear";
-
-    /// <summary>Cubic in both directions.</summary>
-    public const string Bicubic = "bicubic";
-
-    /// <summary>Black is −1 and white is 1.</summary>
-    public const string Symmetric = "-1..1";
-
-    /// <summary>Black is 0 and white is 1.</summary>
-    public const string Unit = "0..1";
-
-    /// <summary>Black is 0 and white is 255.</summary>
-    public const string Bytes = "0..255";
-
-    /// <summary>The mean and the deviation of ImageNet's colours.</summary>
-    public const string ImageNet = "imagenet";
-
-    /// <summary><c>[N, C, H, W]</c>.</summary>
-    public const string ChannelsFirst = "nchw";
-
-    /// <summary><c>[N, H, W, C]</c>.</summary>
-    public const string ChannelsLast = "nhwc";
-
-    internal static IReadOnlyList<string> AllChannels { get; } = [Rgb, Grey];
-
-    internal static IReadOnlyList<string> Filters { get; } = [Nearest, Bilinear, Bicubic];
-
-    internal static IReadOnlyList<string> Ranges { get; } = [Symmetric, Unit, Bytes];
-
-    internal static IReadOnlyList<string> Normalizations { get; } = [ImageNet];
-
-    internal static IReadOnlyList<string> Layouts { get; } = [ChannelsFirst, ChannelsLast];
-
-    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
-    [
-        .. at["filter"].Must(Filter is null || Resize is not null, "does nothing without 'resize'"),
-        .. at["antialias"].Must(Antialias is null || Resize is not null, "does nothing without 'resize'"),
-        .. at["antialias"].Must(
-            Antialias is not true || Filter != Nearest, $"is not for '{Nearest}', which takes single pixels", at["filter"]),
-        .. at["crop"].Must(
-            Crop is null || Resize is null || Crop <= Resize,
-            $"is {Crop}, and images are only {Resize} pixels wide by then", at["resize"]),
-        .. at["normalization"].Must(
-            Normalization is null || (Mean is null && Std is null),
-            "is given together with 'mean' and 'std'; give only one of both"),
-        .. at["normalization"].Must(
-            Normalization is null || (Channels == Rgb && Range == Unit),
-            $"is of three channels from 0 to 1: say \"channels\": \"{Rgb}\" and \"range\": \"{Unit}\" too",
-            at["channels"], at["range"]),
-        .. at["std"].MustBePresent(Mean is null || Std is not null, "is missing: 'mean' is given", at["mean"]),
-        .. at["mean"].MustBePresent(Std is null || Mean is not null, "is missing: 'std' is given", at["std"]),
-        .. CheckLength(at["mean"], Mean, at["channels"]),
-        .. CheckLength(at["std"], Std, at["channels"]),
-    ];
-
-    private IEnumerable<PolicyFinding> CheckLength(JsonPath at, IReadOnlyList<double>? values, JsonPath channels) => at.Must(
-        values is null or [_] || Channels is null || values.Count == (Channels == Rgb ? 3 : 1),
-        $"has {values?.Count} numbers; '{Channels}' images need 1{(Channels == Rgb ? " or 3" : "")}",
-        channels);
 }
 
 /// <summary>A feature that the generator must not emit. It needs 'maxRate', 'minUnlearned' or both.</summary>
@@ -1049,6 +930,17 @@ public sealed record UndesiredFeature(
 /// Confidence of the lower bound by which the shares kept are judged; above 0.5 and below 1. When absent, the shares themselves
 /// are judged.
 /// </param>
+/// <param name="Preprocessing">
+/// For the extractors <c>torchscript</c> and <c>onnx</c>: what is done to the images, rounded to 8 bits, before the program gets
+/// them: an object, or a word for a published preparation. When absent, it gets levels from 0 to 255 in three channels.
+/// </param>
+/// <param name="Output">
+/// For the extractor <c>onnx</c>: the graph's output that has the features. When absent, the graph has only one output.
+/// </param>
+/// <param name="Tokens">
+/// For the extractors <c>torchscript</c> and <c>onnx</c> whose output has a row for each token of an image: which one has the
+/// image's features. <c>first</c>: the first, which is the class token of ViT, DINOv2 and CLIP.
+/// </param>
 public sealed record QualityOptions(
     [NotBlank, SuggestedName(NameKind.Extractor)] string Extractor,
     [FilePath, SuggestedName(NameKind.QualityReference)] string Reference,
@@ -1063,7 +955,14 @@ public sealed record QualityOptions(
     string? ExtractorSha256 = null,
     [Within(0.5, 1, Above = true, Below = true), Examples(0.95)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    double? Confidence = null)
+    double? Confidence = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    ImagePreprocessing? Preprocessing = null,
+    [NotBlank, Examples("last_hidden_state", "pooler_output")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Output = null,
+    [KnownName(NameKind.Tokens)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Tokens = null)
 {
     /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
     internal const string OriginalGenerator = "original-generator";
@@ -1100,8 +999,11 @@ public sealed record QualityOptions(
         return (own.Count > 0 ? own : policy.UndesiredFeatures).Select(feature => feature.Class).ToHashSet();
     }
 
+    /// <summary>How the extractor's file is used.</summary>
+    public ExtractorUse ToUse() => new(Preprocessing, Output, Tokens);
+
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
-        [.. CheckExtractor(at, policy), .. CheckIncrease(at), .. CheckCounting(at, policy)];
+        [.. CheckExtractor(at, policy), .. CheckUse(at), .. CheckIncrease(at), .. CheckCounting(at, policy)];
 
     // What prompts say of the other classes is tried by nobody: a calibration is of one class.
     private IEnumerable<PolicyFinding> CheckCounting(JsonPath at, UnlearningPolicy policy)
@@ -1112,6 +1014,23 @@ public sealed record QualityOptions(
             $"would be counted by '{counter}', an image–text model and prompts, whose other classes nobody has tried: leave it "
                 + "out, or let another classifier count (quality.extractor)",
             at["extractor"]);
+    }
+
+    private IEnumerable<PolicyFinding> CheckUse(JsonPath at)
+    {
+        var use = ToUse();
+        return WeightsExtractor.Find(Extractor) is { } kind
+            ?
+            [
+                .. ExtractorUse.Properties.SelectMany(name => at[name].Must(
+                    kind.FindMisuse(use, name) is null, kind.FindMisuse(use, name) ?? "", at["extractor"])),
+                .. Preprocessing?.Check(at["preprocessing"]) ?? [],
+            ]
+            : ExtractorUse.Properties.SelectMany(name => at[name].Must(
+                use[name] is null,
+                $"is only for the extractors {Suggestion.JoinWithAnd(WeightsExtractor.NamesOfAnyFile)}; the extractor "
+                    + $"'{Extractor}' is a classifier of this policy, which says for itself what it gets and gives",
+                at["extractor"]));
     }
 
     private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) =>

@@ -27,14 +27,15 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
         "torchscript",
         PublishedSha256: null,
         FeatureSize: null,
-        "a TorchScript file (torch.jit.save) whose forward turns uint8 images [N, 3, H, W] into features [N, D]");
+        "a TorchScript file (torch.jit.save) whose forward turns images [N, 3, H, W], uint8 or as "
+            + "'preprocessing' makes them, into features [N, D]");
 
     /// <summary>Any ONNX graph that makes features of images.</summary>
     public static WeightsExtractor Onnx { get; } = new(
         "onnx",
         PublishedSha256: null,
         FeatureSize: null,
-        "an ONNX file whose graph turns images [N, 3, H, W], 0 to 255, into features [N, D]");
+        "an ONNX file whose graph turns images [N, 3, H, W], 0 to 255 or as 'preprocessing' makes them, into features [N, D]");
 
     /// <summary>All extractors of this kind.</summary>
     public static IReadOnlyList<WeightsExtractor> All { get; } = [InceptionV3, InceptionV3TorchScript, TorchScript, Onnx];
@@ -42,8 +43,27 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(extractor => extractor.Name)];
 
+    /// <summary>Names of the extractors whose file may be any, and of which a policy therefore says how it is used.</summary>
+    internal static IReadOnlyList<string> NamesOfAnyFile { get; } =
+        [.. All.Where(extractor => extractor.IsAnyFile).Select(extractor => $"'{extractor.Name}'")];
+
     /// <summary>The extractor of that name, or null.</summary>
     public static WeightsExtractor? Find(string name) => All.FirstOrDefault(extractor => extractor.Name == name);
+
+    /// <summary>Whether its file may be any that makes features.</summary>
+    private bool IsAnyFile => PublishedSha256 is null;
+
+    /// <summary>Why this extractor cannot be used in a way that is said; null where it can, or where nothing is said.</summary>
+    /// <param name="use">How its file is to be used.</param>
+    /// <param name="property">One of <see cref="ExtractorUse.Properties"/>.</param>
+    public string? FindMisuse(ExtractorUse use, string property) =>
+        use[property] is null ? null
+        : !IsAnyFile
+            ? $"is only for the extractors {Suggestion.JoinWithAnd(NamesOfAnyFile)}; '{Name}' prepares images as it was "
+                + "published and has one output"
+        : property == ExtractorUse.OutputProperty && this != Onnx
+            ? $"is only for the extractor '{Onnx.Name}'; a program of '{Name}' returns one tensor"
+        : null;
 
     /// <summary>Whether its file is a program that is run.</summary>
     public bool IsProgram => this != InceptionV3;

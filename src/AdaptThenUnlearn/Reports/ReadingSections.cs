@@ -107,7 +107,10 @@ internal static class ReadingSections
             [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Trusted(index == 0 ? ", both without " : ", "), Untrusted(excluded)]);
-        note.AddRange([Trusted("; features of "), Untrusted(before.Extractor), Trusted(".")]);
+        note.AddRange([Trusted("; features of "), Untrusted(before.Extractor)]);
+        if (record.Policy.Quality?.ToUse().Describe() is { } use)
+            note.AddRange([Trusted(", used as the policy says: "), Untrusted(use)]);
+        note.Add(Trusted("."));
         if (FindIncrease() is { } grown)
             note.Add(
                 Trusted(

@@ -18,7 +18,8 @@ public sealed class PreprocessingChoiceTests
 
         Assert.Empty(result.Errors);
         Assert.Equal(
-            new ImagePreprocessing("rgb", 256, "bicubic", false, 224, "0..1", "imagenet", Layout: "nhwc"),
+            new ImagePreprocessing(
+                "rgb", 256, "bicubic", false, Crop: 224, Range: "0..1", Normalization: "imagenet", Layout: "nhwc"),
             result.Policy!.Classifiers["auditor"].Preprocessing);
     }
 
@@ -34,6 +35,7 @@ public sealed class PreprocessingChoiceTests
     [Theory]
     [InlineData(""" "filter": "bilinear" """, "filter", "does nothing without 'resize'")]
     [InlineData(""" "antialias": true """, "antialias", "does nothing without 'resize'")]
+    [InlineData(""" "rounded": true """, "rounded", "does nothing without 'resize'")]
     [InlineData(""" "resize": 64, "filter": "nearest", "antialias": true """, "antialias", "is not for 'nearest'")]
     [InlineData(""" "resize": 64, "crop": 65 """, "crop", "is 65, and images are only 64 pixels wide by then")]
     [InlineData(""" "resize": 0 """, "resize", "must be at least 1 and at most 4096, but is 0")]
@@ -58,6 +60,56 @@ public sealed class PreprocessingChoiceTests
 
         Assert.Equal($"$.classifiers.auditor.preprocessing.{property}", error.Path);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    // The sources are named beside ImagePreprocessing.Published.
+    [Theory]
+    [InlineData("clip", "\"crop\":224,\"filter\":\"bicubic\",\"mean\":[0.48145466,0.4578275,0.40821073],\"range\":\"0..1\","
+        + "\"resize\":224,\"rounded\":true,\"std\":[0.26862954,0.26130258,0.27577711]")]
+    [InlineData("dinov2", "\"crop\":224,\"filter\":\"bicubic\",\"normalization\":\"imagenet\",\"range\":\"0..1\",\"resize\":256,"
+        + "\"rounded\":true")]
+    [InlineData("fd-dinov2", "\"filter\":\"bicubic\",\"normalization\":\"imagenet\",\"range\":\"0..1\",\"resize\":224,"
+        + "\"rounded\":true")]
+    public void Read_PublishedWord_IsWrittenInFull(string word, string expected)
+    {
+        var result = Changed((Auditor, Auditor + $"\"format\": \"torchscript\", \"preprocessing\": \"{word}\", "));
+
+        Assert.Empty(result.Errors);
+        Assert.Contains($"\"preprocessing\":{{\"channels\":\"rgb\",{expected}}}", result.EffectiveJson, StringComparison.Ordinal);
+        Assert.Equal($"\"{word}\"", result.Policy!.Classifiers["auditor"].Preprocessing!.Describe());
+        var vocabulary = Vocabulary with { CheckpointFormats = [.. Vocabulary.CheckpointFormats, "torchscript"] };
+        Assert.Empty(PolicyReader.Read(result.EffectiveJson, "effective", vocabulary, []).Errors);
+    }
+
+    [Theory]
+    [InlineData("\"dinov3\"", PolicyCodes.UnknownName,
+        "'dinov3' is not a known word; use clip, dinov2 or fd-dinov2 (did you mean 'dinov2'?), or an object")]
+    [InlineData("[]", PolicyCodes.WrongType, "must be an object, or one of the words clip, dinov2, fd-dinov2, but is a list")]
+    public void Read_UnknownWord_IsAnErrorAtItsPlace(string written, string code, string expected)
+    {
+        var error = Assert.Single(Changed((Auditor, Auditor + $"\"format\": \"onnx\", \"preprocessing\": {written}, ")).Errors);
+
+        Assert.Equal((code, "$.classifiers.auditor.preprocessing"), (error.Code, error.Path));
+        Assert.Equal(expected, error.Message);
+    }
+
+    [Theory]
+    [InlineData("{ \"resize\": 64, \"crop\": 32 }", null)]
+    [InlineData("\"clip\"", null)]
+    [InlineData("{ \"resize\": 64,\n \"crop\": 65 }", "p.json(2,10): $.crop: is 65")]
+    [InlineData("{ \"size\": 64 }", "p.json(1,3): $.size: unknown property")]
+    [InlineData("{ \"mean\": [0.5, 0.5], \"std\": [1], \"channels\": \"rgb\" }", "p.json(1,11): $.mean: has 2 numbers")]
+    [InlineData("\"clop\"", "p.json(1,1): $: 'clop' is not a known word")]
+    [InlineData("", "p.json(1,1)")]
+    public void ReadAlone_Text_IsTheStepsOrTheError(string text, string? expected)
+    {
+        var (steps, errors) = ImagePreprocessing.Read(text, "p.json");
+
+        Assert.Equal(expected is null, steps is not null);
+        if (expected is not null)
+            Assert.Contains(expected, FormattableString.Invariant(
+                $"{errors[0].File}({errors[0].Line},{errors[0].Column}): {errors[0].Path}: {errors[0].Message}"),
+                StringComparison.Ordinal);
     }
 
     [Fact]

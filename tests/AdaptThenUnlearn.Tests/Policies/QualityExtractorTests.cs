@@ -55,6 +55,71 @@ public sealed class QualityExtractorTests
             errors, error => Assert.Contains("the extractor 'auditor' is a classifier", error.Message, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("onnx", "\"preprocessing\": \"fd-dinov2\", \"output\": \"last_hidden_state\", \"tokens\": \"first\"", null, null)]
+    [InlineData("torchscript", "\"preprocessing\": { \"resize\": 224 }, \"tokens\": \"first\"", null, null)]
+    [InlineData("torchscript", "\"output\": \"features\"", "output", "is only for the extractor 'onnx'")]
+    [InlineData("inception-v3", "\"preprocessing\": \"clip\"", "preprocessing", "'inception-v3' prepares images as it")]
+    [InlineData("inception-v3-torchscript", "\"tokens\": \"first\"", "tokens", "is only for the extractors 'torchscript'")]
+    [InlineData("onnx", "\"tokens\": \"last\"", "tokens", "'last' is not a choice of a token; use first")]
+    [InlineData("onnx", "\"output\": \" \"", "output", "must not be empty")]
+    [InlineData("onnx", "\"preprocessing\": { \"channels\": \"rgb\", \"mean\": [0.5, 0.5], \"std\": [1] }", "preprocessing.mean",
+        "has 2 numbers; 'rgb' images need 1 or 3")]
+    public void Read_UseOfAnExtractor_IsInThePolicyOrAnErrorAtItsPlace(string extractor, string use, string? at, string? expected)
+    {
+        var result = ReadChanged(
+            Enough, OfClassifier, $"\"extractor\": \"{extractor}\", \"extractorWeights\": \"w\", {use}");
+
+        Assert.Equal(at is null ? [] : [$"$.quality.{at}"], result.Errors.Select(error => error.Path));
+        if (expected is not null)
+            Assert.Contains(expected, result.Errors[0].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_UseOfAClassifier_IsAnError() => Assert.Contains(
+        "the extractor 'auditor' is a classifier of this policy",
+        Assert.Single(ReadChanged(Enough, OfClassifier, OfClassifier + ", \"preprocessing\": \"clip\"").Errors).Message,
+        StringComparison.Ordinal);
+
+    // The same file that is used in another way makes other features.
+    [Fact]
+    public void DigestAsUsed_EveryWordOnTheUse_ChangesIt()
+    {
+        ExtractorUse[] uses =
+        [
+            new(), new(ImagePreprocessing.Published["clip"]), new(ImagePreprocessing.Published["fd-dinov2"]), new(Output: "a"),
+            new(Output: "a", Tokens: "first"), new(new ImagePreprocessing(Resize: 224)),
+        ];
+
+        Assert.Distinct(uses.Select(use => use.DigestAsUsed("00")));
+        Assert.Equal("00", uses[0].DigestAsUsed("00"));
+        Assert.Equal(
+            "preprocessing \"clip\", output 'a', tokens 'first'",
+            new ExtractorUse(ImagePreprocessing.Published["clip"], "a", "first").Describe());
+        Assert.Null(uses[0].Describe());
+    }
+
+    [Fact]
+    public void ExtractorAsUsed_PoliciesThatPrepareInOtherWays_AreOtherExtractors()
+    {
+        var reading = Records.Run().Before.Quality! with { Extractor = "onnx" };
+        var policy = Prepared("\"clip\"");
+
+        Assert.Equal(policy.ExtractorAsUsed(reading), Prepared("\"clip\"").ExtractorAsUsed(reading));
+        Assert.NotEqual(policy.ExtractorAsUsed(reading), Prepared("\"dinov2\"").ExtractorAsUsed(reading));
+        Assert.NotEqual(policy.ExtractorAsUsed(reading), Prepared("null").ExtractorAsUsed(reading));
+        Assert.Equal(reading.ExtractorSha256, Prepared("null").ExtractorAsUsed(reading));
+        Assert.All(
+            MeasurementSettings.Differences(policy, Prepared("\"dinov2\"")),
+            path => Assert.StartsWith("$.quality.preprocessing.", path, StringComparison.Ordinal));
+        Assert.NotEmpty(MeasurementSettings.Differences(policy, Prepared("\"dinov2\"")));
+
+        static UnlearningPolicy Prepared(string preprocessing) => ReadChanged(
+            Enough,
+            OfClassifier,
+            $"\"extractor\": \"onnx\", \"extractorWeights\": \"w\", \"preprocessing\": {preprocessing}").Policy!;
+    }
+
     [Fact]
     public void Read_UnknownExtractor_ListsClassifiersAndTheOthers()
     {

@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
@@ -123,12 +124,73 @@ public sealed class ExtractorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("return img", "does not make one row of features for each image: it returned a tensor [1, 3, 64, 64]")]
-    [InlineData("return torch.mean(torch.to(img, 6))", "it returned a tensor []")]
+    [InlineData("return img", "does not make one row of features for each image: it made Byte [1, 3, 64, 64]")]
+    [InlineData("return torch.mean(torch.to(img, 6))", "it made Float32 []")]
     public void Load_ProgramThatMakesNoFeatures_SaysWhatItMade(string body, string expected) => Refused(
         WeightsExtractor.TorchScript,
         ScriptedProgram.Write(At("other.pt"), $"  def forward(self: __torch__.Program, img: Tensor) -> Tensor:\n    {body}"),
         expected, "[N, 3, H, W]");
+
+    // A program of 12×12 pictures: the mean of each channel, as a classifier with the same preprocessing gets them.
+    [Fact]
+    public void TorchScript_Preprocessing_PreparesPicturesOfEightBits()
+    {
+        using var scope = NewDisposeScope();
+        var path = ScriptedProgram.Write(At("prepared.pt"), """
+              def forward(self: __torch__.Program, img: Tensor) -> Tensor:
+                rows = torch.view(img, [-1, 3, 144])
+                return torch.mean(rows, [2])
+            """);
+        var steps = new ImagePreprocessing("rgb", 12, Range: "0..1", Mean: [0.25, 0.5, 0.75], Std: [0.5]);
+        using var loaded = FeatureExtractors.Load(
+            WeightsExtractor.TorchScript, path, sha256: null, CPU, new ImageShape(1, 8), use: new ExtractorUse(steps));
+
+        // -0.5 is level 64 of a picture, and not 63.75.
+        var features = loaded.Extractor.Features(full([2, 1, 8, 8], -0.5f));
+
+        Assert.Equal(3, loaded.Extractor.FeatureSize);
+        Assert.Equal(
+            new[] { 0.25, 0.5, 0.75 }.Select(mean => (64 / 255.0 - mean) / 0.5),
+            features[1].data<float>().Select(value => (double)value),
+            (expected, actual) => Math.Abs(expected - actual) < 1e-5);
+        Assert.NotEqual(loaded.Sha256, loaded.Sha256AsUsed);
+        Assert.Contains("is for square ones", loaded.Extractor.ExplainMismatch((12, 10)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TorchScript_FirstToken_HasTheFeatures()
+    {
+        using var scope = NewDisposeScope();
+        var path = ScriptedProgram.Write(At("tokens.pt"), """
+              def forward(self: __torch__.Program, img: Tensor) -> Tensor:
+                return torch.flatten(torch.to(img, 6), 2)
+            """);
+        using var loaded = FeatureExtractors.Load(
+            WeightsExtractor.TorchScript, path, sha256: null, CPU, new ImageShape(3, 4), use: new ExtractorUse(Tokens: "first"));
+        var images = rand(3, 3, 4, 4) * 2 - 1;
+
+        Assert.True(allclose(((images[2, 0] + 1) * 127.5).round().flatten(), loaded.Extractor.Features(images)[2]));
+        Refused(WeightsExtractor.TorchScript, path, "a row for each token", "\"tokens\": \"first\"");
+    }
+
+    [Fact]
+    public void Load_UseThatTheKindDoesNotHave_IsRefused()
+    {
+        var path = ScriptedProgram.Write(At("inception.pt"), ScriptedProgram.LikeInception);
+        var use = new ExtractorUse(ImagePreprocessing.Published["clip"]);
+
+        Assert.Contains(
+            "'preprocessing' is only for the extractors 'torchscript' and 'onnx'",
+            Assert.Throws<ArgumentException>(
+                () => FeatureExtractors.Load(WeightsExtractor.InceptionV3TorchScript, path, null, CPU, use: use)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'crop' is 48, and the images are only 16 pixels wide",
+            Assert.Throws<ArgumentException>(() => FeatureExtractors.Load(
+                WeightsExtractor.TorchScript, path, null, CPU, new ImageShape(3, 16),
+                use: new ExtractorUse(new ImagePreprocessing(Crop: 48)))).Message,
+            StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Load_ProgramOfANewerForm_IsOneClearError() =>

@@ -36,6 +36,26 @@ public sealed class FeatureMomentsTests : IDisposable
         Assert.Equal(first, File.ReadAllBytes(At("real.npz")));
     }
 
+    [Fact]
+    public void Read_ExtractorWritten_IsKnownAgain()
+    {
+        using var scope = NewDisposeScope();
+        var digest = new string('0', 62) + "fe";
+        using (var moments = new FeatureMoments(zeros(3, float64), eye(3, dtype: float64), 10) { ExtractorSha256 = digest })
+            moments.Write(At("known.npz"));
+        Archive(
+            "damaged.npz", CompressionLevel.NoCompression,
+            ("mu", zeros(3, float64)), ("sigma", eye(3, dtype: float64)), ("extractor", zeros(31, uint8)));
+
+        using var read = FeatureMoments.Read(At("known.npz"));
+
+        Assert.Equal(digest, read.ExtractorSha256);
+        Assert.Contains(
+            "'extractor' must be the 32 bytes of a SHA-256 digest",
+            Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("damaged.npz"))).Message,
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(CompressionLevel.NoCompression)]
     [InlineData(CompressionLevel.Optimal)]

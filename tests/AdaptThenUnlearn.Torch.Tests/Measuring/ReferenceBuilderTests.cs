@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -89,12 +90,14 @@ public sealed class ReferenceBuilderTests : IDisposable
         WriteLabelled();
         var images = Builder().FromLabelledFolder(LabelledFolder.Read(_folder), separateLabels: null);
 
-        using var withoutScarf = images.ToMoments(["scarf"]);
+        using var withoutScarf = images.ToMoments(["scarf"], Extractor);
 
         Assert.Equal(3, withoutScarf.Count);
+        Assert.Equal(Extractor.Sha256AsUsed, withoutScarf.ExtractorSha256);
+
         // The levels are 40, 80 and 160, by hand.
         Assert.Equal((40 + 80 + 160) / 3.0, withoutScarf.Mean.item<double>(), tolerance: 1e-4);
-        var tooFew = Assert.Throws<InvalidDataException>(() => images.ToMoments(["hat"]));
+        var tooFew = Assert.Throws<InvalidDataException>(() => images.ToMoments(["hat"], Extractor));
         Assert.Equal("1 images do not determine a covariance of 1 features; more than 1 are needed", tooFew.Message);
     }
 
@@ -144,8 +147,10 @@ public sealed class ReferenceBuilderTests : IDisposable
         Assert.Equal("the images are 2×2 pixels, the extractor takes 1×16×16", refused.Message);
     }
 
-    private static ReferenceBuilder Builder() =>
-        new(new LoadedExtractor(new MeanLevel(), "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
+    private static LoadedExtractor Extractor { get; } =
+        new(new MeanLevel(), "", "e", Owned: null) { Use = new ExtractorUse(Tokens: ExtractorUse.First) };
+
+    private static ReferenceBuilder Builder() => new(Extractor, (_, _, _) => { }, CancellationToken.None);
 
     // hat: 40 and 160, none: 80, hat and scarf: 120.
     private void WriteLabelled()
