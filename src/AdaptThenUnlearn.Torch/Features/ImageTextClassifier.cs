@@ -69,7 +69,8 @@ internal sealed class ImageTextClassifier : FeatureClassifier, IProbedProgram
             "it must turn images, "
                 + (preprocessor is null ? "floating point [N, C, H, H] in -1 to 1" : "as the policy's 'preprocessing' makes them")
                 + ", into one embedding for each, floating point [N, D]; of several outputs, \"output\" of the policy's "
-                + "classifier names that one ('image_embeds' in exports of Hugging Face's models)");
+                + "classifier names that one ('image_embeds' in exports of Hugging Face's models)",
+            device);
         ImageTextClassifier? classifier = null;
         try
         {

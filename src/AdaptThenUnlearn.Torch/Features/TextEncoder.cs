@@ -27,7 +27,8 @@ internal sealed class TextEncoder : IDisposable
         _program = GraphProgram.Load(
             file, "it must turn the tokens of prompts, whole numbers [N, tokens], into one embedding for each, floating point "
                 + "[N, D]; of several outputs, \"output\" of the policy's 'textModel' names that one ('text_embeds' in "
-                + "exports of Hugging Face's models)");
+                + "exports of Hugging Face's models)",
+            CPU);   // it runs once
         try
         {
             _inputs = new TextInputs(file.Path, _program.Model, choice);
