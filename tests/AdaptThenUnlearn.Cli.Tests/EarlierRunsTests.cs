@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
