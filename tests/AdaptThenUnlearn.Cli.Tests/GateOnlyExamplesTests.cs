@@ -27,7 +27,8 @@ public sealed partial class GateOnlyExamplesTests : IDisposable
 
     // Every row of the page's first table that leads to a gate alone has its section here.
     [Fact]
-    public void Sections_AreThoseOfTheTable() => Assert.Equal([Graph, Exports, Folder, Command], Sections.Select(row => row.Data));
+    public void Sections_AreThoseOfTheTable() =>
+        Assert.Equal([Graph, Exports, Folder, Command], Sections.Select(row => row.Data));
 
     [Theory]
     [MemberData(nameof(Sections))]
@@ -126,7 +127,7 @@ public sealed partial class GateOnlyExamplesTests : IDisposable
     {
         var path = $"{_house.At("bin")}{Path.PathSeparator}{Environment.GetEnvironmentVariable("PATH")}";
         using var atu = Atu.StartWith(
-            new Dictionary<string, string> { ["PATH"] = path },
+            new Dictionary<string, string> { ["PATH"] = path, ["ATU_OUT"] = _house.At("artifacts") },
             [.. arguments.Select(argument => argument is "renders" or "artifacts"
                 || (argument.Contains('.', StringComparison.Ordinal) && !argument.Contains("..", StringComparison.Ordinal))
                     ? _house.At(argument)
