@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -217,20 +218,31 @@ public sealed class AttackTests : IDisposable
         Assert.False(File.Exists(_trace));
     }
 
-    // The best of ten, since other tests run beside this one; memory is counted by the thread.
+    // The best of three. Memory and processor time are those of the thread, since other tests run beside this one.
     private static bool Quickly(Action look)
     {
-        for (var attempt = 0; attempt < 10; attempt++)
+        for (var attempt = 0; attempt < 3; attempt++)
         {
-            var (before, clock) = (GC.GetAllocatedBytesForCurrentThread(), Stopwatch.StartNew());
+            var (before, clock) = (GC.GetAllocatedBytesForCurrentThread(), SpentSeconds());
             look();
-            var elapsed = clock.Elapsed;
+            var elapsed = SpentSeconds() - clock;
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, AllowedBytes);
-            if (elapsed < TimeSpan.FromSeconds(1))
+            if (elapsed < 1)
                 return true;
         }
 
         return false;
+    }
+
+    // This thread's processor time (proc(5): utime and stime, in hundredths of a second); the clock where there is no such file.
+    private static double SpentSeconds()
+    {
+        if (!OperatingSystem.IsLinux())
+            return Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency;
+
+        var line = File.ReadAllText("/proc/thread-self/stat");
+        var fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');   // from the third field, the state, on
+        return fields[11..13].Sum(ticks => double.Parse(ticks, CultureInfo.InvariantCulture)) / 100;
     }
 
     private static void Survey(string path)
