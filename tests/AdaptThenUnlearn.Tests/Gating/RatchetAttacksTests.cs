@@ -224,9 +224,10 @@ public sealed class RatchetAttacksTests : IDisposable
         Assert.StartsWith("300 attempts, ", RuleMetric.Images(_rule, worse), StringComparison.Ordinal);
         Assert.All(ReportFormats.All.Where(format => format.Name != "badge"), format => Assert.Contains(
             Name, format.Render(worse).Replace("\\/", "/", StringComparison.Ordinal), StringComparison.Ordinal));
+        var page = ReportFormats.All.Single(format => format.Name == "html").Render(worse);
         Assert.Contains(
-            $"<dt>No worse than</dt><dd>the accepted run of 2026-03-01 10:03 UTC, SHA-256 <code>{baseline.Sha256}</code>",
-            ReportFormats.All.Single(format => format.Name == "html").Render(worse), StringComparison.Ordinal);
+            "<dt>No worse than</dt><dd>the accepted run of 2026-03-01 10:03 UTC, SHA-256 ", page, StringComparison.Ordinal);
+        Assert.Contains(baseline.Sha256, page, StringComparison.Ordinal);
         Assert.Contains(
             "worse than in the last accepted run",
             Advice.For(_policy, worse.Before, worse.After, Find(worse.Verdict))!.Text, StringComparison.Ordinal);

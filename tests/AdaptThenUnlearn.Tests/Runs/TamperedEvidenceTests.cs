@@ -56,7 +56,7 @@ public sealed class TamperedEvidenceTests : IDisposable
 
         Assert.Contains(
             FormattableString.Invariant(
-                $"<dt>Locked</dt><dd>2026-02-28 10:00 UTC, as the lock itself says; the seed {Read().Lock!.Seed} follows from it."),
+                $"<dt>Locked</dt><dd>2026-02-28 10:00 UTC, as the lock itself says; the seed {Read().Lock!.Seed} follows"),
             page, StringComparison.Ordinal);
         Assert.Contains(DigestOf("policy.lock.json"), page, StringComparison.Ordinal);
     }
