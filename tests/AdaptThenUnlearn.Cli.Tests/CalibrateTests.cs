@@ -210,7 +210,7 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var (calibration, sha256) = ClassifierCalibrationFile.Read(Path.Combine(folder, "auditor.calibration.json"));
         Assert.Equal(
-            calibration.Threshold.ToString(CultureInfo.InvariantCulture), await chromium.TextAsync("#threshold"));
+            calibration.Threshold, double.Parse(await chromium.TextAsync("#threshold"), CultureInfo.InvariantCulture));
         Assert.Equal(
             $"{calibration.HeldOut.With - calibration.HeldOut.Missed} of {calibration.HeldOut.With}",
             await chromium.TextAsync("#found"));
