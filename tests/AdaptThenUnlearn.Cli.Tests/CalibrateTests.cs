@@ -251,14 +251,14 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
             checkpoint, $"{checkpoint}, \"calibration\": \"digits/digits-auditor.calibration.json\"", StringComparison.Ordinal));
 
         var govern = Atu.Run(
-            "govern", policy, "--no-train", "--set", "evaluation.samples=1000", "--set", "evaluation.maxSamples=1000", "--out",
+            "govern", policy, "--no-train", "--set", "evaluation.samples=300", "--set", "evaluation.maxSamples=300", "--out",
             house.At("digits-out"), "--threads", "1");
 
         Assert.True(govern.ExitCode == 1, govern.Errors);   // some 11 % are eights
         var record = RunRecordFile.Read(house.At("digits-out/mnist-no-digit-8/run.json"));
         var reading = record.Before.Features[0];
         Assert.Equal((calibration.Counts(), sha256), (reading.Detection, reading.Calibration!.Sha256));
-        Assert.InRange((double)reading.Looks[^1].Hits / reading.Looks[^1].Samples, 0.08, 0.2);
+        Assert.InRange((double)reading.Looks[^1].Hits / reading.Looks[^1].Samples, 0.05, 0.25);
         Assert.DoesNotContain(
             record.Verdict.Warnings, warning => warning.Contains("another generator", StringComparison.Ordinal));
         Assert.Equal(1, Atu.Run("verify", house.At("digits-out/mnist-no-digit-8/run.json")).ExitCode);
