@@ -45,8 +45,8 @@ internal static class ReadingSections
             [
                 Trusted(
                     "Counts are of the first look, on the same latents before and after. PUL is the share of the feature that "
-                        + "was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real "
-                        + "images that do not show it."),
+                        + "was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in "
+                        + "real images that do not show it."),
                 .. record.Before.Features.SelectMany(reading => Calibration(record, reading)),
             ])
         {

@@ -12,16 +12,18 @@ public sealed class CalibrationSessionTests(RareFeatureTests.Mnist mnist, ITestO
     : IClassFixture<RareFeatureTests.Mnist>, IDisposable
 {
     private const string Identity = "c";
+    private const int Clicks = 240;
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-calibrate-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    // Of the first 53 test images of this seed two show an 8, too few to tell a threshold from always answering no.
     [Fact]
-    public void Train_HundredClicks_WritesTheThresholdAndTheErrorsOfTestImages()
+    public void Train_ManyClicks_WritesTheThresholdAndTheErrorsOfTestImages()
     {
         var session = mnist.StartCalibration(_folder, seed: 1, Identity);
         Assert.Contains("at least 10 of each", session.WhyTooFewLabels, StringComparison.Ordinal);
-        var labelled = mnist.Label(session, 100);
+        var labelled = mnist.Label(session, Clicks);
 
         var error = session.Train(new Small.Silent(), CancellationToken.None);
 
@@ -34,7 +36,7 @@ public sealed class CalibrationSessionTests(RareFeatureTests.Mnist mnist, ITestO
         var tests = session.Sheet.Labels.Where(label => PageOrder.IsTest(label.Key)).ToList();
         Assert.Equal((tests.Count(label => label.Value), tests.Count(label => !label.Value)), (error.With, error.Without));
         Assert.Equal(0, read.Learning.Missed);
-        Assert.Equal(100 - tests.Count, read.Learning.Images);
+        Assert.Equal(Clicks - tests.Count, read.Learning.Images);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"threshold {read.Threshold}: {error}"));
         Assert.True(error.Found.Share > 0.8, $"{error}");
 
@@ -57,7 +59,7 @@ public sealed class CalibrationSessionTests(RareFeatureTests.Mnist mnist, ITestO
         Assert.Null(session.WhyTooFewLabels);
         Assert.Equal(labelled, mnist.Label(mnist.StartCalibration(_folder, seed: 2, Identity), 36));
         var tests = labelled.Where(PageOrder.IsTest).ToList();
-        Assert.Equal(tests.Order(), tests);
+        Assert.Equal(Enumerable.Range(0, tests.Count).Select(number => 2 * number + 1), tests.Order());
         Assert.Contains(labelled.Where(image => !PageOrder.IsTest(image)), image => !session.Sheet.Labels[image]);
     }
 
