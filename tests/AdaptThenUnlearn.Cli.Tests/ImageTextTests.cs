@@ -56,7 +56,7 @@ public sealed class ImageTextTests(SmallHouse house) : IClassFixture<SmallHouse>
 
     [Theory]
     [InlineData("\"a face\"", "\"LONG\"", "$.classifiers.auditor.prompts.plain[0]: has 79 tokens")]
-    [InlineData("\"merges.txt\"", "\"vocab.json\"", "$.classifiers.auditor.textModel.merges: ")]
+    [InlineData("\"merges.txt\"", "\"auditor.safetensors\"", "$.classifiers.auditor.textModel.merges: ")]
     [InlineData("\"text.onnx\"", "\"vision.onnx\"", "has no input 'input_ids'")]
     public void PolicyCheck_FilesAndPromptsThatDoNotFit_AreErrors(string from, string to, string expected)
     {

@@ -124,7 +124,8 @@ public sealed class PolicySchemaTests
         Assert.Equal(PolicyTexts.Vocabulary.Repulsions, Suggested(Property(_exported, "unlearning", "repulsion", "loss")));
         Assert.Equal(
             ["auto", .. PolicyTexts.Vocabulary.CheckpointFormats], Suggested(Property(_exported, "generator", "format")));
-        Assert.Equal(["auto", .. PolicyTexts.Vocabulary.CheckpointFormats], Suggested(OfEveryClassifier("format")));
+        Assert.Equal(
+            ["auto", .. PolicyTexts.Vocabulary.CheckpointFormats, "image-text"], Suggested(OfEveryClassifier("format")));
         Assert.Equal(PolicyTexts.Vocabulary.ReportFormats, Suggested(Property(_exported, "report", "formats")["items"]!));
         Assert.Equal(WeightsExtractor.Names, Suggested(Property(_exported, "quality", "extractor")));
         Assert.Equal(["original-generator"], Suggested(Property(_exported, "quality", "reference")));
