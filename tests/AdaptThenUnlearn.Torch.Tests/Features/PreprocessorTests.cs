@@ -148,7 +148,7 @@ public sealed class PreprocessorTests : IDisposable
         var images = Images(2, 3, 8).requires_grad_();
 
         Prepare(images, new ImagePreprocessing(
-            "grey", 12, "bicubic", true, 10, "0..255", Mean: [100], Std: [50], Layout: "nhwc")).sum().backward();
+            "grey", 12, "bicubic", true, Crop: 10, Range: "0..255", Mean: [100], Std: [50], Layout: "nhwc")).sum().backward();
 
         Assert.True(images.grad!.abs().sum().item<float>() > 0);
     }
