@@ -5,7 +5,6 @@ using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Labelling;
-using AdaptThenUnlearn.Torch.Measuring;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 

@@ -103,7 +103,7 @@ public static class PolicyCommands
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
                 $"{assumed}");
-        if (hints.FindUnkeptLimit(DateOnly.FromDateTime(DateTime.UtcNow)) is { } unkept)
+        if (hints.FindUnkeptLimit(DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)) is { } unkept)
             yield return policy.CreateWarning(unkept.JsonPath, unkept.Code, unkept.Problem);
         if (hints.TooFewImages is var (property, problem))
             yield return policy.CreateWarning(property, PolicyCodes.UnknownName, problem);

@@ -122,7 +122,7 @@ public sealed class ComparisonSummary(Comparison comparison)
 
     private static string Interval(PairedDifference? difference, Func<double, string> unit, string after) => difference is null
         ? ""
-        : $"; 95 % interval of the difference {Signed(difference.Lower, unit)} to {Signed(difference.Upper, unit)}{after}"
+        : $"; 95 % interval of the difference {WithSign(difference.Lower, unit)} to {WithSign(difference.Upper, unit)}{after}"
             + (difference.IncludesZero ? ", which includes 0" : "");
 
     // Compares what the page shows: a difference that it rounds away counts as none.

@@ -28,7 +28,7 @@ public static class FigureText
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
     /// <summary>A difference with its sign; one that is rounded to zero has none.</summary>
-    public static string Signed(double value, Func<double, string> unit) => unit(Math.Abs(value)) is var size && size == unit(0)
+    public static string WithSign(double value, Func<double, string> unit) => unit(Math.Abs(value)) is var size && size == unit(0)
         ? size
         : (value > 0 ? "+" : "−") + size;
 
