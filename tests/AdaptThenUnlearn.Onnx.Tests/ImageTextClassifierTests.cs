@@ -81,7 +81,9 @@ public sealed class ImageTextClassifierTests : IDisposable
         Assert.All(others, other => Assert.NotEqual(own, loaded.IdentifyAs(other)));
         Assert.Equal(own, loaded.IdentifyAs(_choice with
         {
-            Checkpoint = "elsewhere/vision.onnx", Sha256 = new string('0', 64), LogitScale = 100,
+            Checkpoint = "elsewhere/vision.onnx",
+            Sha256 = new string('0', 64),
+            LogitScale = 100,
             TextModel = _choice.TextModel! with { Vocabulary = "elsewhere/vocab.json", MergesSha256 = new string('0', 64) },
         }));
         Assert.All(Enumerable.Range(0, 3), index => Assert.NotEqual(
