@@ -80,7 +80,9 @@ public sealed class ImageTextClassifierTests : IDisposable
         Assert.All(others, other => Assert.NotEqual(own, Identify(other)));
         Assert.Equal(own, Identify(_choice with
         {
-            Checkpoint = "elsewhere/vision.onnx", Sha256 = new string('0', 64), LogitScale = 100,
+            Checkpoint = "elsewhere/vision.onnx",
+            Sha256 = new string('0', 64),
+            LogitScale = 100,
             TextModel = _choice.TextModel! with { Vocabulary = "elsewhere/vocab.json", MergesSha256 = new string('0', 64) },
         }));
         foreach (var file in ClassifierFile.ListFor("classifier", _choice))
