@@ -691,7 +691,7 @@ public sealed record ClassifierChoice(
     /// <param name="name">Of the classifier in the policy.</param>
     public string? WhyUncalibrated(string name) => IsImageText && Calibration is null
         ? $"'{name}' is an image–text model and prompts, and nothing shows from which probability on it sees the feature, and "
-            + $"how often it errs: choose its threshold on labelled images, with `atu label --calibrate {name}`, and name the "
+            + $"how often it errs: choose its threshold on labelled images, with `atu label POLICY --calibrate {name}`, and name the "
             + "file as its 'calibration'"
         : null;
 
@@ -808,7 +808,7 @@ public sealed record UndesiredFeature(
         .. policy.CheckClass(at["class"], Class, Annotator),
         .. Auditor is null ? [] : policy.CheckClassifier(at["auditor"], Auditor),
         .. Auditor is null || Auditor == Annotator ? [] : policy.CheckClass(at["class"], Class, Auditor),
-        .. CheckCalibration(at, policy),
+        .. CheckGuesses(at, policy),
         .. at["auditorThreshold"].Must(
             AuditorThreshold is null || Auditor is not null,
             "needs an 'auditor', but none is named; the annotator's is 'threshold'", at["threshold"]),
@@ -842,7 +842,7 @@ public sealed record UndesiredFeature(
     /// <param name="policy">The policy of this feature.</param>
     public bool HasIndependentAuditor(UnlearningPolicy policy) => !CheckIndependence(JsonPath.Root, policy).Any();
 
-    private IEnumerable<PolicyFinding> CheckCalibration(JsonPath at, UnlearningPolicy policy)
+    private IEnumerable<PolicyFinding> CheckGuesses(JsonPath at, UnlearningPolicy policy)
     {
         var auditor = Auditor ?? Annotator;
         if (policy.Classifiers.GetValueOrDefault(auditor)?.WhyUncalibrated(auditor) is { } unmeasured)

@@ -99,7 +99,7 @@ public sealed class CalibrationChoiceTests
             """,
             "own.json", Vocabulary, [], (_, _) => text);
 
-        Assert.Equal(place is null ? null : $"$.classifiers.auditor.{place}", read.Errors.FirstOrDefault()?.Path);
+        Assert.Equal(place is null ? null : $"$.classifiers.auditor.{place}", read.Errors is [var first, ..] ? first.Path : null);
         if (place is not null)
             Assert.Equal(PolicyCodes.LoosensBase, read.Errors[0].Code);
     }

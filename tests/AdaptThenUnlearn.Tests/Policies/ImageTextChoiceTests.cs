@@ -50,7 +50,7 @@ public sealed class ImageTextChoiceTests
         var warning = Assert.Single(result.Warnings, each => each.Code == PolicyCodes.Uncalibrated);
         Assert.Equal($"$.undesiredFeatures[0].{role}", warning.Path);
         Assert.Contains(expected, warning.Message, StringComparison.Ordinal);
-        Assert.Contains($"`atu label --calibrate {name}`", warning.Message, StringComparison.Ordinal);
+        Assert.Contains($"`atu label POLICY --calibrate {name}`", warning.Message, StringComparison.Ordinal);
     }
 
     [Theory]

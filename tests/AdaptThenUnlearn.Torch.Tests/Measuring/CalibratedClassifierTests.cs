@@ -3,7 +3,6 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
-using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
