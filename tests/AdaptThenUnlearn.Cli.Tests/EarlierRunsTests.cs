@@ -67,7 +67,7 @@ public sealed class EarlierRunsTests(SmallHouse house) : IClassFixture<SmallHous
         var file = CheckpointFile.Open(Out("whole", "whole.safetensors"));
         SafetensorsFile.Rewrite(
             SafetensorsFile.Read(file), house.At("damaged.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor>(),
-            new Dictionary<string, string> { [EarlierRun.MetadataKey] = "[{}]" });
+            new Dictionary<string, string> { [SafetensorsFile.EarlierRunsKey] = "[{}]" });
 
         var damaged = Govern("damaged", Limit, "damaged.safetensors");
 
@@ -79,7 +79,7 @@ public sealed class EarlierRunsTests(SmallHouse house) : IClassFixture<SmallHous
     }
 
     private IReadOnlyList<EarlierRun> RunsOf(string name) =>
-        EarlierRun.Read(SafetensorsFile.Read(Out(name, name + ".safetensors")).Metadata[EarlierRun.MetadataKey]);
+        EarlierRun.Read(SafetensorsFile.Read(Out(name, name + ".safetensors")).Metadata[SafetensorsFile.EarlierRunsKey]);
 
     private RunRecord Record(string name) => RunRecordFile.Read(Out(name, "run.json"));
 

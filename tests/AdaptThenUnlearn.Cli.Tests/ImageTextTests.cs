@@ -24,7 +24,8 @@ public sealed class ImageTextTests(SmallHouse house) : IClassFixture<SmallHouse>
         var path = house.At("artifacts/prompts/run.json");
         var record = RunRecordFile.Read(path);
         Assert.Equal(Outcome.NotMeasured, record.Verdict.Outcome);
-        Assert.Contains("`atu label POLICY --calibrate auditor`", record.Before.Features[0].NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "`atu label POLICY --calibrate auditor`", record.Before.Features[0].NotMeasured, StringComparison.Ordinal);
         Assert.Equal(
             ["vision.onnx", "text.onnx", "vocab.json", "merges.txt"],
             record.Inputs.Where(input => input.Role.StartsWith("classifier auditor", StringComparison.Ordinal))

@@ -205,6 +205,6 @@ public sealed class AttackRuns(
 
         // The same file is another classifier where its outputs are read otherwise, or from another threshold on.
         string Identify(string classifier) => classifiers.Identity(classifier)
-            + (classifiers.Calibration(classifier, feature.Class) is { } calibration ? $" {calibration.Sha256}" : "");
+            + (classifiers.CalibrationSha256(classifier, feature.Class) is { } calibration ? $" {calibration}" : "");
     }
 }

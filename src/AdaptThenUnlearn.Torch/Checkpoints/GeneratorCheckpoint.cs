@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
@@ -129,7 +128,7 @@ public static class GeneratorCheckpoint
                     : digest,
                 Notes = [.. NotesOn(file, found)],
                 PartsSha256 = [.. CheckpointFormats.FurtherFiles(opened).Select(part => opened.OpenSibling(part).Sha256)],
-                EarlierRuns = file.Metadata.GetValueOrDefault(EarlierRun.MetadataKey),
+                EarlierRuns = file.Metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey),
             };
         }
         catch
@@ -537,7 +536,7 @@ public sealed record LoadedGenerator(
     public IReadOnlyList<string> Cautions { get; init; } = [];
 
     /// <summary>
-    /// The runs that trained it, as its file says (<see cref="EarlierRun.Read"/>), not checked; null where it names none.
+    /// The runs that trained it, as its file says (<see cref="SafetensorsFile.EarlierRunsKey"/>), not checked; null where it names none.
     /// </summary>
     public string? EarlierRuns { get; init; }
 

@@ -15,6 +15,9 @@ public static class SafetensorsFile
     /// <summary>Key of the metadata in which a run's rejected generator says what the verdict was.</summary>
     public const string VerdictKey = "verdict";
 
+    /// <summary>Key of the runs that trained a generator, in its file's metadata.</summary>
+    public const string EarlierRunsKey = "earlierRuns";
+
     private const int PrefixBytes = 8;
     private const int ChunkBytes = 1 << 28;   // copied at a time
     private const string Remedy = "it is damaged, cut off or added to; fetch it again from where it came";

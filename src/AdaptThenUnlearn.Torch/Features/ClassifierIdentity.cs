@@ -12,7 +12,7 @@ public static class ClassifierIdentity
     /// Digest of everything that changes a classifier's answers: its files, further files of its checkpoint, and what the policy
     /// says of its classes, outputs, preprocessing, architecture, output and prompts (<see cref="CanonicalJson.DigestAsUsed"/>).
     /// </summary>
-    /// <param name="files">As they were hashed, in the order of <see cref="ClassifierFile.ListFor"/>; the checkpoint first.</param>
+    /// <param name="files">As they were hashed, in the order of <see cref="ClassifierFile.ListFor"/>.</param>
     /// <param name="choice">Of the policy.</param>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     /// <exception cref="CheckpointException">A further file of the checkpoint cannot be read.</exception>

@@ -68,7 +68,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         try
         {
             GeneratorRequirements.RequireEarlierRules(
-                policy, ReadGenerator().Metadata.GetValueOrDefault(EarlierRun.MetadataKey), DigestOf, today);
+                policy, ReadGenerator().Metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey), DigestOf, today);
             return null;
         }
         catch (CheckpointException)
@@ -134,7 +134,8 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         classifier, policy,
         [
             .. inputs.EnumerateFiles()
-                .Where(input => input.Role == InputRoles.Classifier(classifier) || input.Role == InputRoles.Calibration(classifier))
+                .Where(input => ClassifierFile.ListAll(classifier, policy.Classifiers[classifier])
+                    .Any(file => file.Role == input.Role))
                 .Select(input => new InputFile(input.Role, input.Path, Sha256Digest.FindAt(input.Path) ?? "")),
         ]);
 

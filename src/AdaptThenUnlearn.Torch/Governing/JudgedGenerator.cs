@@ -43,7 +43,7 @@ internal sealed class JudgedGenerator(
             networks,
             new Dictionary<string, string>
             {
-                ["policy"] = policy.Name, ["tool"] = tool, [EarlierRun.MetadataKey] = EarlierRun.Write(runs),
+                ["policy"] = policy.Name, ["tool"] = tool, [SafetensorsFile.EarlierRunsKey] = EarlierRun.Write(runs),
             });
         _isSaved = true;
         return GeneratorCheckpoint.Load(

@@ -45,6 +45,11 @@ public sealed class PolicyClassifiers : IDisposable
     public (ClassifierCalibration Calibration, string Sha256)? Calibration(string name, string className) =>
         _calibrations.TryGetValue(name, out var found) && found.Calibration.Class == className ? found : null;
 
+    /// <summary>Digest of the file of the calibration of a class of a classifier; null for none.</summary>
+    /// <param name="name">Of the classifier in the policy.</param>
+    /// <param name="className">One of its classes.</param>
+    public string? CalibrationSha256(string name, string className) => Calibration(name, className)?.Sha256;
+
     /// <summary>Why a feature cannot be measured: a classifier of it needs a calibration. Null where none does.</summary>
     /// <param name="feature">Of the policy.</param>
     public string? WhyNotCalibrated(UndesiredFeature feature) =>

@@ -691,8 +691,8 @@ public sealed record ClassifierChoice(
     /// <param name="name">Of the classifier in the policy.</param>
     public string? WhyUncalibrated(string name) => IsImageText && Calibration is null
         ? $"'{name}' is an image–text model and prompts, and nothing shows from which probability on it sees the feature, and "
-            + $"how often it errs: choose its threshold on labelled images, with `atu label POLICY --calibrate {name}`, and name the "
-            + "file as its 'calibration'"
+            + $"how often it errs: choose its threshold on labelled images, with `atu label POLICY --calibrate {name}`, and name "
+            + "the file as its 'calibration'"
         : null;
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>

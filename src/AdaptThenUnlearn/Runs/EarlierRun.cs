@@ -34,9 +34,6 @@ public sealed record EarlierRun(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? AuditorErrors = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? PreviousSha256 = null)
 {
-    /// <summary>Key of the list in the metadata of a generator's file.</summary>
-    public const string MetadataKey = "earlierRuns";
-
     private const int MostRuns = 1000;
 
     private static readonly JsonSerializerOptions _json = new(PolicyJson.Options) { WriteIndented = false };
@@ -127,11 +124,13 @@ public sealed record EarlierRun(
         if (evaluation.Truncation != Truncation && evaluation.Truncation != 1)
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"the earlier run '{Policy}' judged images at truncation {Truncation}: 'evaluation.truncation' must be that, or 1");
+                $"the earlier run '{Policy}' judged images at truncation {Truncation}: "
+                    + $"'evaluation.truncation' must be that, or 1");
         if (evaluation.Confidence < Confidence)
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"the earlier run '{Policy}' judged bounds at confidence {Confidence}: 'evaluation.confidence' must be that or more");
+                $"the earlier run '{Policy}' judged bounds at confidence {Confidence}: "
+                    + $"'evaluation.confidence' must be that or more");
         if (!PolicyTightening.IsAsStrict(evaluation.AuditorErrors, AuditorErrors))
             yield return $"the earlier run '{Policy}' had 'evaluation.auditorErrors' "
                 + $"{(AuditorErrors is null ? "left out" : $"'{AuditorErrors}'")}: it must be as strict";
@@ -160,7 +159,8 @@ public sealed record EarlierRun(
         : !EarlierLimit.IsDigest(PolicySha256) || !EarlierLimit.IsDigest(GeneratorSha256) ? "has no digest"
         : Limits is null ? "has no limits"
         : Limits.Any(limit => limit is null || !limit.IsWhole()) ? "has a limit that is none"
-        : Range is not (EvaluationOptions.EightBit or EvaluationOptions.Raw) || !(Truncation is > 0 and <= 1) || !(Confidence is > 0 and < 1)
+        : Range is not (EvaluationOptions.EightBit or EvaluationOptions.Raw)
+            || !(Truncation is > 0 and <= 1) || !(Confidence is > 0 and < 1)
             ? "does not say how images were judged"
         : null;
 

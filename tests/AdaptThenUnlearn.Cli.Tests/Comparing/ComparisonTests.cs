@@ -462,7 +462,8 @@ public sealed class ComparisonTests : IDisposable
             With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)),
             "results");
 
-        Assert.Contains("It unlearns more in 1 of 2 pairs of runs with the same class and seed; ", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "It unlearns more in 1 of 2 pairs of runs with the same class and seed; ", page, StringComparison.Ordinal);
         Assert.Contains(" On average it unlearns less on class 8.", page, StringComparison.Ordinal);
     }
 

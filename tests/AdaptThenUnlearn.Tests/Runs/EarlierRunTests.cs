@@ -158,10 +158,11 @@ public sealed class EarlierRunTests
         Assert.NotEmpty(EarlierRun.FindUnkept(_runs, Records.Policy, _ => null, Records.Today));
 
     [Fact]
-    public void FindUnkept_PolicyDropsThem_IsEmpty() => Assert.Empty(Unkept(WithFeature(feature => feature with { MaxRate = 1 }) with
-    {
-        Generator = Records.Policy.Generator with { DropEarlierRules = true },
-    }));
+    public void FindUnkept_PolicyDropsThem_IsEmpty() =>
+        Assert.Empty(Unkept(WithFeature(feature => feature with { MaxRate = 1 }) with
+        {
+            Generator = Records.Policy.Generator with { DropEarlierRules = true },
+        }));
 
     [Fact]
     public void VerifyReadings_RecordOfEarlierRuns_IsHeldToTheirLimits()
