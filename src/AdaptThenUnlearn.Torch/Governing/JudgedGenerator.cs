@@ -43,7 +43,9 @@ internal sealed class JudgedGenerator(
             networks,
             new Dictionary<string, string>
             {
-                ["policy"] = policy.Name, ["tool"] = tool, [SafetensorsFile.EarlierRunsKey] = EarlierRun.Write(runs),
+                ["policy"] = policy.Name,
+                ["tool"] = tool,
+                [SafetensorsFile.EarlierRunsKey] = EarlierRun.Write(runs),
             });
         _isSaved = true;
         return GeneratorCheckpoint.Load(

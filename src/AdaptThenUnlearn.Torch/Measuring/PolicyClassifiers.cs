@@ -182,7 +182,7 @@ public sealed class PolicyClassifiers : IDisposable
             var file = open();
             if (pin is not null && !pin.Equals(file.Sha256, StringComparison.OrdinalIgnoreCase))
                 throw new PolicyMismatchException(
-                    $"{at}Sha256", 
+                    $"{at}Sha256",
                     $"pins {pin}, and the SHA-256 of {file.Path} is {file.Sha256}; restore the file, or pin this one");
             var calibration = ClassifierCalibrationFile.Parse(file.ReadAllBytes(ClassifierCalibrationFile.MaxBytes));
             return calibration.WhyNotOf(name, identity, policy.ClassesAskedOf(name)) is { } other

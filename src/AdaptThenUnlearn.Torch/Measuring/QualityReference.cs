@@ -170,7 +170,7 @@ public sealed record QualityReference(
         // With the feature's own threshold where the extractor is its auditor or its annotator.
         FeatureRule As(UndesiredFeature feature, FeatureClassifier judge) =>
             new[] { classifiers.Auditor(feature), classifiers.Annotator(feature) }
-                .FirstOrDefault(rule => rule.Classifier == judge) 
+                .FirstOrDefault(rule => rule.Classifier == judge)
                 ?? classifiers.Rule(policy.Quality!.Extractor, feature.Class, threshold: null);
     }
 

@@ -134,7 +134,9 @@ public sealed class CalibratedClassifierTests : IDisposable
         }.Select(Identity).Distinct().Count());
         Assert.Equal(Identity(choice), Identity(choice with
         {
-            Sha256 = new string('a', 64), Calibration = "c.json", CalibrationSha256 = new string('b', 64),
+            Sha256 = new string('a', 64),
+            Calibration = "c.json",
+            CalibrationSha256 = new string('b', 64),
         }));
     }
 
