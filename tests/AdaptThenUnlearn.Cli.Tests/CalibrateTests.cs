@@ -270,7 +270,8 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
     private void Label(string folder, int count) => Label(
         folder, count, house.At("generator.safetensors"), house.At("annotator.safetensors"), "ban", "banned", sees => sees);
 
-    private static void Label(
+    /// <summary>Labels a generator's images as a classifier sees them, in the place of a person.</summary>
+    internal static void Label(
         string folder, int count, string generator, string classifier, string feature, string className,
         Func<bool, bool> person)
     {

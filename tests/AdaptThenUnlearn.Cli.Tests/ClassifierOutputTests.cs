@@ -111,6 +111,33 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Equal(1, Atu.Run("verify", house.At("out/range/run.json")).ExitCode);
     }
 
+    // Hugging Face's programs return tuples.
+    [Theory]
+    [InlineData("return (b, y)", "Tuple[Tensor, Tensor]", 1)]
+    [InlineData("return (y, b, b)", "Tuple[Tensor, Tensor, Tensor]", 0)]
+    [InlineData("return [b, b, y]", "List[Tensor]", 2)]
+    public void Measure_ProgramOfSeveralOutputs_CountsTheOneThatIsNamed(string ending, string returns, int position)
+    {
+        var right = Measure($"{Logits}\n    return y", "softmax", "\"plain\", \"banned\"");
+        var named = Measured($"{Logits}\n    {ending}", returns, position);
+        var beyond = Measured($"{Logits}\n    {ending}", returns, position: 3);
+        var whole = Measured($"{Logits}\n    return y", "Tensor", position: 0);
+
+        Assert.True(named.ExitCode == 0, named.Errors);
+        Assert.Equal(right.Output, named.Output);
+        Assert.Equal(3, beyond.ExitCode);
+        Assert.Contains("names position 3, counted from 0", beyond.Errors, StringComparison.Ordinal);
+        Assert.Equal(3, whole.ExitCode);
+        Assert.Contains("returns a tensor, and \"output\" of the policy's classifier", whole.Errors, StringComparison.Ordinal);
+
+        (int ExitCode, string Output, string Errors) Measured(string body, string kind, int position) => Atu.Run(
+            "measure",
+            Policy(
+                "several", body, "softmax", "\"plain\", \"banned\"",
+                ("\"outputs\": \"softmax\"", $"\"outputs\": \"softmax\", \"output\": \"{position}\""), kind),
+            "--threads", "1");
+    }
+
     [Theory]
     [InlineData("return {\"logits\": y}", "Dict[str, Tensor]", "returns no tensor, but a dictionary, a tuple, a list")]
     [InlineData("return (y, y)", "Tuple[Tensor, Tensor]", "returns no tensor, but a dictionary, a tuple, a list")]

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Onnx.Tests;
 using AdaptThenUnlearn.Runs;
 
@@ -11,6 +12,9 @@ public sealed class ImageTextTests(SmallHouse house) : IClassFixture<SmallHouse>
         "\"auditor\": { \"checkpoint\": \"vision.onnx\", \"format\": \"image-text\", \"textModel\": { \"checkpoint\": "
             + "\"text.onnx\", \"output\": \"text_embeds\", \"vocabulary\": \"vocab.json\", \"merges\": \"merges.txt\" }, "
             + "\"prompts\": { \"banned\": [\"a face of a cat\"], \"plain\": [\"a face\"] } }";
+
+    private static (string From, string To) Named =>
+        ("\"prompts\": {", "\"calibration\": \"labels-prompts/auditor.calibration.json\", \"prompts\": {");
 
     // Without a calibration it is a guess. It runs, its files are in the record, and nothing passes by it.
     [Fact]
@@ -44,6 +48,35 @@ public sealed class ImageTextTests(SmallHouse house) : IClassFixture<SmallHouse>
         File.WriteAllText(house.At("merges.txt"), merges);
         Assert.NotEqual(0, verified.ExitCode);
         Assert.Contains("merges.txt", verified.Output + verified.Errors, StringComparison.Ordinal);
+    }
+
+    // A person's labels choose the threshold; the annotator is in the place of the person. Another prompt is another classifier.
+    [Fact]
+    public void Govern_Calibrated_JudgesByTheChosenThreshold()
+    {
+        var folder = house.At("labels-prompts");
+        CalibrateTests.Label(
+            folder, 200, house.At("generator.safetensors"), house.At("annotator.safetensors"), "ban", "banned", sees => sees);
+        var labelled = Atu.Run(
+            "label", Write("unjudged"), "--calibrate", "auditor", "--feature", "ban", "--out", folder, "--count", "200",
+            "--train-only", "--keep-useless", "--threads", "1");
+        Assert.True(labelled.ExitCode == 0, labelled.Errors);
+        var (calibration, sha256) = ClassifierCalibrationFile.Read(Path.Combine(folder, "auditor.calibration.json"));
+
+        var policy = Write("judged", Named);
+        var governed = Atu.Run("govern", policy, "--fresh", "--no-train", "--out", house.At("artifacts"), "--threads", "1");
+
+        var path = house.At("artifacts/judged/run.json");
+        Assert.True(File.Exists(path), governed.Errors);
+        var reading = RunRecordFile.Read(path).Before.Features[0];
+        Assert.Equal((calibration.Threshold, sha256), (reading.Calibration!.Threshold, reading.Calibration.Sha256));
+        Assert.DoesNotContain("--calibrate", reading.NotMeasured ?? "", StringComparison.Ordinal);
+        Assert.Equal(governed.ExitCode, Atu.Run("verify", path).ExitCode);
+
+        var other = Atu.Run(
+            "govern", Write("other", Named, ("[\"a face\"]", "[\"a dog\"]")), "--no-train", "--out", house.At("artifacts"));
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains("error ATU1007: $.classifiers.auditor.calibration: ", other.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Collections;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using AdaptThenUnlearn.Torch.Backend;
@@ -36,6 +38,8 @@ internal sealed class ScriptProgram : IDisposable
     private const string NoTensor =
         "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return "
             + "out['logits']\" or \"return out[0]\"";
+    private const string NoPlace =
+        "and \"output\" of the policy's classifier takes a tensor out of a tuple or a list: leave it out, or return a tuple";
     private const int SeedElements = 1024;   // of an input, at most, from which the seed is made
 
     private readonly string _contract;
@@ -55,14 +59,20 @@ internal sealed class ScriptProgram : IDisposable
     /// <summary>Where the program is.</summary>
     public Device Device { get; }
 
+    /// <summary>
+    /// Position of the tensor in the tuple or list that the program returns, from 0; null where it returns a tensor.
+    /// </summary>
+    public int? Output { get; init; }
+
     /// <summary>Loads a program in eval mode; belongs to the caller.</summary>
     /// <param name="file">A file of <c>torch.jit.save</c>.</param>
     /// <param name="contract">What its forward must do, as the end of a sentence.</param>
     /// <param name="device">Where the program goes.</param>
+    /// <param name="output">As <see cref="Output"/>.</param>
     /// <exception cref="CheckpointException">
     /// The file is missing, has changed or is damaged, or libtorch cannot load it.
     /// </exception>
-    public static ScriptProgram Load(CheckpointFile file, string contract, Device device)
+    public static ScriptProgram Load(CheckpointFile file, string contract, Device device, int? output = null)
     {
         TorchBackend.RequireSound(device);
         ScriptArchive.Read(file);   // refuses a damaged or misleading file before libtorch sees it
@@ -70,12 +80,12 @@ internal sealed class ScriptProgram : IDisposable
         var bytes = BytesOf(file);
         var module = RunOrExplain(file.Path, "cannot be loaded", contract, () => jit.load(bytes, device));
         module.eval();
-        return new ScriptProgram(file, contract, Models.Weights.Detach(module), device);
+        return new ScriptProgram(file, contract, Models.Weights.Detach(module), device) { Output = output };
     }
 
     /// <summary>Loads the same program again, with the weights of its file; belongs to the caller.</summary>
     /// <exception cref="CheckpointException">The file is missing or has changed.</exception>
-    public ScriptProgram Reload() => Load(File, _contract, Device);
+    public ScriptProgram Reload() => Load(File, _contract, Device, Output);
 
     /// <summary>Calls the program's forward.</summary>
     /// <param name="input">The first argument.</param>
@@ -93,8 +103,25 @@ internal sealed class ScriptProgram : IDisposable
         RunOrExplain(Path, $"cannot be run on {ShapeText(input)}", _contract, () =>
         {
             manual_seed(seed);
-            return Returned(input, extraArguments) as Tensor ?? throw ContractViolation($"returns no tensor, but {NoTensor}");
+            return TensorIn(Returned(input, extraArguments));
         });
+
+    private Tensor TensorIn(object? returned) => (Output, returned) switch
+    {
+        (null, Tensor made) => made,
+        (null, _) => throw ContractViolation($"returns no tensor, but {NoTensor}"),
+        (_, Tensor) => throw ContractViolation($"returns a tensor, {NoPlace}"),
+        ({ } place, ITuple tuple) => At(place, tuple.Length, index => tuple[index]),
+        ({ } place, IList list) => At(place, list.Count, index => list[index]),
+        _ => throw ContractViolation($"returns neither a tuple nor a list, {NoPlace}"),
+    };
+
+    private Tensor At(int place, int count, Func<int, object?> items) =>
+        place < count && items(place) is Tensor made ? made : throw ContractViolation(
+            place < count
+                ? FormattableString.Invariant($"returns no tensor at position {place}, which \"output\" of the policy names")
+                : FormattableString.Invariant(
+                    $"returns {count} values, and \"output\" of the policy names position {place}, counted from 0"));
 
     // TorchSharp takes tensors, lists, tuples and numbers. For a dictionary it throws ArgumentOutOfRangeException.
     private object? Returned(Tensor input, object[] more)

@@ -87,7 +87,9 @@ public static class ClassifierCheckpoint
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
             return new LoadedClassifier(
-                ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), preprocessor, device), digest);
+                ScriptedClassifier.Load(
+                    opened, images, classes, ParseOutputs(outputs), preprocessor, ClassifierChoice.PositionOf(output), device),
+                digest);
 
         if (format == OnnxFormat.FormatName && classes is not null && images is not null)
             return new LoadedClassifier(

@@ -46,6 +46,9 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     /// <param name="classes">Names of its outputs, in order.</param>
     /// <param name="outputs">Whether one class holds, or several may.</param>
     /// <param name="preprocessor">Prepares the images for the program; null where it takes them as they are.</param>
+    /// <param name="output">
+    /// Position of the classes in the tuple or list that the program returns, from 0; null where it returns their tensor.
+    /// </param>
     /// <param name="device">Device of the program.</param>
     /// <exception cref="CheckpointException">It is not such a program.</exception>
     public static ScriptedClassifier Load(
@@ -54,12 +57,14 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         IReadOnlyList<string> classes,
         ClassifierOutputs outputs,
         Preprocessor? preprocessor,
+        int? output,
         Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var classifier = Weights.Detach(
-            new ScriptedClassifier(ScriptProgram.Load(file, Contract(preprocessor), device), shape, classes, preprocessor)
+            new ScriptedClassifier(
+                ScriptProgram.Load(file, Contract(preprocessor), device, output), shape, classes, preprocessor)
             {
                 Outputs = outputs,
             });

@@ -601,7 +601,8 @@ public sealed record ImageResize(
 /// </param>
 /// <param name="Output">
 /// For the format <c>onnx</c>: the graph's output that has one number for each class. For <c>image-text</c>: the one with an
-/// embedding for each image. When absent, the graph has only one output.
+/// embedding for each image. For <c>torchscript</c>: its position in the tuple or list that the program returns, from 0. When
+/// absent, there is only one output.
 /// </param>
 /// <param name="TextModel">For the format <c>image-text</c>: the text side of the model.</param>
 /// <param name="Prompts">
@@ -663,6 +664,15 @@ public sealed record ClassifierChoice(
     /// </remarks>
     public const double UsualLogitScale = 100;
 
+    private const int MostOutputs = 1000;
+
+    /// <summary>The position that <see cref="Output"/> says for the format <c>torchscript</c>; null where it says none.</summary>
+    /// <param name="output">As in a policy.</param>
+    public static int? PositionOf(string? output) =>
+        int.TryParse(output, NumberStyles.None, CultureInfo.InvariantCulture, out var position) && position <= MostOutputs
+            ? position
+            : null;
+
     /// <summary>Whether it is an image–text model and prompts.</summary>
     [JsonIgnore]
     public bool IsImageText => Format == ImageText;
@@ -709,8 +719,14 @@ public sealed record ClassifierChoice(
             Architecture is null || !(GeneratorChoice.IsProgram(Format) || IsImageText),
             $"is not for the format '{Format}': such a program brings its own layers", at["format"]),
         .. at["output"].Must(
-            Output is null || Format == GeneratorChoice.Onnx || IsImageText,
-            $"is only for the formats '{GeneratorChoice.Onnx}' and '{ImageText}'", at["format"]),
+            Output is null || GeneratorChoice.IsProgram(Format) || IsImageText,
+            $"is only for the formats '{GeneratorChoice.TorchScript}', '{GeneratorChoice.Onnx}' and '{ImageText}'",
+            at["format"]),
+        .. at["output"].Must(
+            Output is null || Format != GeneratorChoice.TorchScript || PositionOf(Output) is not null,
+            $"must be a position, 0 to {MostOutputs}, for the format '{GeneratorChoice.TorchScript}': that of the classes in the "
+                + "tuple or list that the program returns",
+            at["format"]),
         .. ImageTextRules.Check(at, this),
         .. at["classes"].MustBePresent(
             Classes is not null || Architecture is null || IsImageText,

@@ -52,6 +52,22 @@ public sealed class TorchScriptChoiceTests
         Assert.Contains("a program does not name its outputs", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("0", true)]
+    [InlineData("17", true)]
+    [InlineData("logits", false)]
+    [InlineData("-1", false)]
+    [InlineData("1001", false)]
+    public void Read_OutputOfAProgram_IsAPosition(string output, bool isValid)
+    {
+        var read = Changed((
+            Auditor + "\"checkpoint\": \"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+            Auditor + "\"checkpoint\": \"b.pt\", \"format\": \"torchscript\", \"output\": \"" + output + "\", "
+                + "\"classes\": [\"7\", \"8\", \"9\"]"));
+
+        Assert.Equal(isValid ? [] : ["$.classifiers.auditor.output"], read.Errors.Select(error => error.Path));
+    }
+
     [Fact]
     public void Programs_ScriptedExtractor_IsOne() =>
         Assert.Equal(["extractor"], (Records.Policy with
