@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -57,7 +58,11 @@ internal sealed record AttackSubject(
         var run = Path.Combine(
             EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture()), policy.Name, RunRecord.FileName);
         return System.IO.File.Exists(run)
-            ? Create(file, after, RunRecordFile.Read(run), run)
+            ? Create(file, after, RunRecordFile.Read(run), run) with
+            {
+                // The policy names the program; which file was made of it, the record says.
+                Record = policy.ProgramRoles().Contains(InputRoles.Generator) ? run : null,
+            }
             : throw new BadArgumentException(
                 $"{run}: there is no run of this policy; run `atu govern` first, or name the unlearned generator with --after");
     }

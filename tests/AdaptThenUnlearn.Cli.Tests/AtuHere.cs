@@ -57,6 +57,7 @@ internal static class AtuHere
         foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(
             name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
                 || name.EndsWith("_TOKEN", StringComparison.Ordinal)
+                || name == "SYSTEM_ACCESSTOKEN"
                 || BuildServer.Variables.Contains(name)).ToList())
             Environment.SetEnvironmentVariable(name, null);
         foreach (var (name, value) in new[] { ("OMP_NUM_THREADS", "1"), ("CUDA_VISIBLE_DEVICES", "") })

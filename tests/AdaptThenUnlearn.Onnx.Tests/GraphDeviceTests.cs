@@ -24,8 +24,8 @@ public sealed class GraphDeviceTests : IDisposable
     public void Device_IsThatOfTheNetworksWhereTheBuildHasTheProvider(
         DeviceType type, int index, bool hasProvider, string expected)
     {
-        var runtime = new OnnxGraphRuntime(
-            hasProvider ? [OnnxGraphRuntime.CudaProvider, "CPUExecutionProvider"] : ["CPUExecutionProvider"]);
+        var runtime = new GraphRunner(
+            hasProvider ? [GraphRunner.CudaProvider, "CPUExecutionProvider"] : ["CPUExecutionProvider"]);
         var wanted = new Device(type, index);
 
         var device = runtime.DeviceFor(wanted);
@@ -41,7 +41,7 @@ public sealed class GraphDeviceTests : IDisposable
     {
         Assert.SkipWhen(cuda_is_available(), "CUDA can be used here");
         var graph = File.ReadAllBytes(_folder.WriteGenerator([1, 4, 4]).Path);
-        var runtime = new OnnxGraphRuntime([OnnxGraphRuntime.CudaProvider]);
+        var runtime = new GraphRunner([GraphRunner.CudaProvider]);
 
         var refused = Assert.Throws<GraphException>(() => runtime.Open(graph, 1, new Device(DeviceType.CUDA, 0)));
 
@@ -56,7 +56,7 @@ public sealed class GraphDeviceTests : IDisposable
     public void Load_OnADeviceThatTheBuildCannotUse_SaysThatItRunsOnTheCpu()
     {
         var elsewhere = new Device(DeviceType.CUDA, 0);
-        Assert.SkipWhen(new OnnxGraphRuntime().DeviceFor(elsewhere).type is DeviceType.CUDA, "this build has the provider");
+        Assert.SkipWhen(new GraphRunner().DeviceFor(elsewhere).type is DeviceType.CUDA, "this build has the provider");
         var (path, _) = _folder.WriteGenerator([1, 4, 4]);
 
         using var onCuda = GeneratorCheckpoint.Load(path, "onnx", null, null, elsewhere, graph: new GraphUse());

@@ -140,6 +140,10 @@ public sealed class AttackCommand(Terminal terminal)
             GeneratorRequirements.RequireStatedLayers(original);
             subject.RequireOriginal(original);
             using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, device);
+            foreach (var (number, feature) in policy.UndesiredFeatures.Index())
+                if (classifiers.WhyNotCalibrated(feature) is { } guess)
+                    throw new PolicyMismatchException(
+                        FormattableString.Invariant($"$.undesiredFeatures[{number}]"), guess, PolicyCodes.Uncalibrated);
             using var given = images is null ? null : AttackImages.Load(images, original.Generator.Shape, device);
             var loaded = new List<LoadedGenerator>();
             try

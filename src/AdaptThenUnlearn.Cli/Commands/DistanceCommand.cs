@@ -84,6 +84,12 @@ public sealed class DistanceCommand(Terminal terminal)
                 "the features of A and B were made by different extractors, or by one that was used in different ways " +
                 $"(SHA-256 {one} and {other}), and cannot be compared");
 
+        foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
+            if (extractor is not null && set.ExtractorSha256 is { } maker && maker != extractor.Sha256AsUsed)
+                throw new BadArgumentException(
+                    $"{name} was made by another extractor than --extractor names, or by one that was used in another way " +
+                    $"(SHA-256 {maker}, this one is {extractor.Sha256AsUsed})");
+
         // Compute every metric of the catalogue; one that cannot be measured does not keep the others from it.
         var distanceName = extractor?.Metric ?? RecordedMetrics.FrechetDistance.Title;
         var compared = new ComparedFeatures(

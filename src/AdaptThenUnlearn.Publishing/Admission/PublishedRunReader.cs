@@ -55,7 +55,7 @@ public sealed class PublishedRunReader(
 
         // Pins hash files, which only an untrusted record needs.
         var pins = untrusted ? new FilePins(policy.Policy, policy.File, record) : null;
-        var problems = judged.Problems.Union(MeasurementProblems(policy.Policy, record))
+        var problems = judged.Problems.Union(MeasurementProblems(policy.Policy, record, today))
             .Concat(LockProblems(policy, record))
             .Concat(pins?.Mismatches ?? []);
         judged = new Verification(
@@ -84,13 +84,15 @@ public sealed class PublishedRunReader(
         : [$"the run was made under another lock than the repository's ({locked})"];
 
     // Any readings can be compared with limits. They count only where they were taken as the policy asks, with its pinned files.
-    private static IEnumerable<string> MeasurementProblems(UnlearningPolicy policy, RunRecord record)
+    private static IEnumerable<string> MeasurementProblems(
+        UnlearningPolicy policy, RunRecord record, DateOnly today)
     {
         var differences = MeasurementSettings.Differences(policy, record.Policy);
         IEnumerable<string> other = differences.Count == 0
             ? []
             : [$"the readings were taken under another policy, which differs in {string.Join(", ", differences)}"];
-        return other.Concat(Verification.PinProblems(policy, record));
+        return other.Concat(Verification.PinProblems(policy, record)).Concat(EarlierRun.FindUnkept(
+            record.EarlierRuns ?? [], policy, name => AcceptedRun.DigestOf(name, policy, record.Inputs), today));
     }
 
     // A run that fails early leaves the record of an earlier one. Where a record was moved, its policy need not be beside it.

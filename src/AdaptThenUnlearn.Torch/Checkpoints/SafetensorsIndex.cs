@@ -33,6 +33,11 @@ internal static class SafetensorsIndex
             // A tensor that the index does not name belongs to the checkpoint too. Of a tensor in two files, the one in the named
             // file counts.
             var part = SafetensorsFile.Read(index.OpenSibling(PathOf(path, file)));
+
+            // An index in front of a file does not hide which limits it must keep. Two lists are none that can be read.
+            if (part.Metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey) is { } runs)
+                metadata[SafetensorsFile.EarlierRunsKey] =
+                    metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey, runs) == runs ? runs : "";
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
         }

@@ -24,6 +24,9 @@ internal sealed class ExtractorInput
     /// <summary>Whether what comes out is whole levels in three channels, with nothing done to them.</summary>
     public bool IsPlain => _steps is null;
 
+    /// <summary>Whether the channels of what comes out are its last dimension.</summary>
+    public bool IsChannelsLast => _steps?.Layout == ImagePreprocessing.ChannelsLast;
+
     /// <summary>Whether it is known in what size images come out.</summary>
     public bool IsSizeKnown => _images is not null || (_steps?.Resize ?? _steps?.Crop) is not null;
 

@@ -27,7 +27,13 @@ internal sealed class GraphExtractor : IFeatureExtractor, IProbedProgram, IDispo
         _input = new GraphImageInput(program, images.MakesLevels);
         _output = program.Output(use.Output, "\"output\" of the policy's quality, --output of a command").Name;
         using var scope = NewDisposeScope();
-        var declared = images.IsPlain && program.Model.Inputs[0].Dimensions is [.., var side] ? side.Size : null;
+        var declared = images.IsSizeKnown ? null
+            : (program.Model.Inputs[0].Dimensions, images.IsChannelsLast) switch
+            {
+                ([_, _, var side, _], true) => side.Size,
+                ([.., var side], false) => side.Size,
+                _ => null,
+            };
         FeatureSize = (int)Run(images.Blank(declared ?? UsualResolution, device)).shape[1];
     }
 

@@ -135,7 +135,7 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         [
             .. inputs.EnumerateFiles()
                 .Where(input => ClassifierFile.ListAll(classifier, policy.Classifiers[classifier])
-                    .Any(file => file.Role == input.Role))
+                    .Any(file => file.Role == input.Role || InputRoles.IsPartOf(input.Role, file.Role)))
                 .Select(input => new InputFile(input.Role, input.Path, Sha256Digest.FindAt(input.Path) ?? "")),
         ]);
 

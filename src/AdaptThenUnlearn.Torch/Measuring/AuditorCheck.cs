@@ -113,12 +113,16 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     private DetectionCounts? Detection(UndesiredFeature feature)
     {
         var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
-        if (classifiers.Tried.GetValueOrDefault(feature.Name) is { } tried)
-            return tried;
+        var tried = classifiers.Tried.GetValueOrDefault(feature.Name);
 
-        // Its counts are of the very threshold that judges.
-        if (CalibrationOf(feature) is { } chosen)
-            return chosen.Calibration.Counts();
+        // A calibration's counts are of the very threshold that judges, on the generator's images. The pictures of a folder may be
+        // easier: the worse of both counts.
+        if (CalibrationOf(feature)?.Calibration.Counts() is { } counted)
+            return tried is not null && (counted.With == 0 || tried.MissedUpperBound >= counted.MissedUpperBound)
+                ? tried
+                : counted;
+        if (tried is not null)
+            return tried;
         var heldOut = classifiers.HeldOut(name)?.ForClass(feature.Class);
         if (heldOut is { With: > 0 } && (IsNoStricterThanHeldOut(rule) || (heldOut.WhyBlind is not null && IsStricter(rule))))
             return heldOut;

@@ -51,7 +51,9 @@ public static class FrechetExtrapolation
     {
         var smallest = Math.Max(Math.Min(MostInSmallest, count / SmallestPart), FewestForEachDimension * (dimension + 1));
         return [.. Enumerable.Range(0, Points).Select(
-            number => (long)(smallest + number * ((count - smallest) / (double)(Points - 1))))];
+            number => number == Points - 1
+                ? count   // and not one less, by rounding
+                : (long)(smallest + number * ((count - smallest) / (double)(Points - 1))))];
     }
 
     /// <summary>Where the line of least squares over 1/N meets 1/N = 0.</summary>

@@ -54,9 +54,10 @@ public sealed class PolicyClassifiers : IDisposable
     /// <param name="feature">Of the policy.</param>
     public string? WhyNotCalibrated(UndesiredFeature feature) =>
         new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }
-            .Where(name => this[name].NeedsCalibration && Calibration(name, feature.Class) is null)
+            .Where(name => this[name].NeedsCalibration
+                && Calibration(name, feature.Class) is not { Calibration.HeldOut.With: > 0 })
             .Select(name => $"'{name}' was not trained to tell '{feature.Class}', and nothing says from which score on it sees "
-                + $"it and how often it errs; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file "
+                + $"it and how often it misses it; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file "
                 + $"as classifiers.{name}.calibration")
             .FirstOrDefault();
 

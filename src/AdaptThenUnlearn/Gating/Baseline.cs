@@ -47,7 +47,11 @@ public sealed record FeatureAuditor(
     /// <param name="digestOf">The digest of a classifier, as it is used, by its name; null where it is not known.</param>
     public static IReadOnlyList<FeatureAuditor> ListAll(UnlearningPolicy policy, Func<string, string?> digestOf) =>
         [.. policy.UndesiredFeatures.Select(feature => new FeatureAuditor(
-            feature.Name, digestOf(feature.Auditor ?? feature.Annotator), feature.AuditorThreshold ?? feature.Threshold))];
+            feature.Name,
+            digestOf(feature.Auditor ?? feature.Annotator),
+            policy.Classifiers.GetValueOrDefault(feature.Auditor ?? feature.Annotator)?.Calibration is null
+                ? feature.AuditorThreshold ?? feature.Threshold
+                : null))];   // a calibration's threshold is part of the digest
 }
 
 /// <summary>
@@ -57,19 +61,27 @@ public sealed record FeatureAuditor(
 /// <param name="ImagesSha256">
 /// Digest of the given images that are reconstructed; null, and left out, where there are none, or where they are not known.
 /// </param>
+/// <param name="OriginalSha256">
+/// Digest of the generator before it was unlearned, which attacks start from or lead to; null, and left out, where it is not
+/// known.
+/// </param>
 public sealed record Attackers(
     IReadOnlyList<FeatureAuditor> Annotators,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ImagesSha256 = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ImagesSha256 = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? OriginalSha256 = null)
 {
     /// <summary>What guides the attacks that a policy asks for; null where it asks for none.</summary>
     /// <param name="policy">Names the annotators.</param>
     /// <param name="digestOf">The digest of a classifier, as it is used, by its name; null where it is not known.</param>
     /// <param name="imagesSha256">Digest of the given images; null where there are none.</param>
-    public static Attackers? Of(UnlearningPolicy policy, Func<string, string?> digestOf, string? imagesSha256) =>
+    /// <param name="originalSha256">Digest of the policy's generator; null where it is not known.</param>
+    public static Attackers? Of(
+        UnlearningPolicy policy, Func<string, string?> digestOf, string? imagesSha256, string? originalSha256) =>
         policy.Audits is not { Count: > 0 } ? null : new Attackers(
             [.. policy.UndesiredFeatures.Select(
                 feature => new FeatureAuditor(feature.Name, digestOf(feature.Annotator), feature.Threshold))],
-            imagesSha256);
+            imagesSha256,
+            originalSha256);
 }
 
 /// <summary>What a generator is compared with, so that it is not worse than the last that was accepted.</summary>

@@ -79,6 +79,7 @@ public static partial class Gate
             : was.GeneratorSha256 != baseline.Measured.GeneratorSha256 ? "another generator was attacked than the one it released"
             : annotator?.Sha256 is null || baseline.Attackers?.Annotators.Contains(annotator) is not true
                 ? "the annotator, which guides the attack, is another"
+            : !HasSameOriginal(measured, ratchet) ? "its attack knew another original generator"
             : was.Budget != isNow.Budget ? "its attack had another budget"
             : attack == AttackLimit.TakesImages && ratchet.Attackers?.ImagesSha256 != baseline.Attackers?.ImagesSha256
                 ? "other images were given to be reconstructed"
@@ -87,6 +88,15 @@ public static partial class Gate
             : !was.IsPossible ? "the counts of its attack are impossible"
             : !HasSameVariants(isNow, was) ? "its attack tried other variants"
             : null;
+    }
+
+    // Attacks start from the generator before, or lead to it. One that was only judged is its own.
+    private static bool HasSameOriginal(Measurement measured, Ratchet ratchet)
+    {
+        var (isNow, was) = (ratchet.Attackers?.OriginalSha256, ratchet.Baseline.Attackers?.OriginalSha256);
+        return isNow is not null
+            && (isNow == was
+                || (isNow == measured.GeneratorSha256 && was == ratchet.Baseline.Measured.GeneratorSha256));
     }
 
     // A discriminator that comes with the generator is another for each generator, and is part of what an attacker has.

@@ -95,7 +95,7 @@ internal static class PolicyInheritance
         PolicyNode Paths(PolicyNode node, params string[] names) =>
             names.Aggregate(node, (section, name) => section is ObjectNode known ? At(known, name, Move) : section);
 
-        PolicyNode Classifier(PolicyNode classifier) => Paths(classifier, "checkpoint") is ObjectNode known
+        PolicyNode Classifier(PolicyNode classifier) => Paths(classifier, "checkpoint", "calibration") is ObjectNode known
             ? At(known, "textModel", text => Paths(text, "checkpoint", "vocabulary", "merges"))
             : classifier;
 

@@ -136,7 +136,8 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     private static Attackers? AttackersOf(UnlearningPolicy policy, IReadOnlyList<InputFile> inputs) => Attackers.Of(
         policy,
         name => DigestOf(name, policy, inputs),
-        inputs.FirstOrDefault(input => input.Role == InputRoles.AttackImages)?.Sha256);
+        inputs.FirstOrDefault(input => input.Role == InputRoles.AttackImages)?.Sha256,
+        inputs.FirstOrDefault(input => input.Role == InputRoles.Generator)?.Sha256);
 
     private static string? CounterOf(UnlearningPolicy policy) => policy.Quality?.CountingClassifier(policy);
 
@@ -148,15 +149,42 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
     /// <param name="inputs">As recorded.</param>
     public static string? DigestOf(string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs)
     {
-        if (policy.Classifiers.GetValueOrDefault(classifier) is not { } used)
-            return Find(InputRoles.Classifier(classifier), inputs);
+        var calibration = policy.Classifiers.GetValueOrDefault(classifier)?.Calibration is null
+            ? ""
+            : Find(InputRoles.Calibration(classifier), inputs);
+        return DigestWithoutCalibration(classifier, policy, inputs) is not { } digest || calibration is null ? null
+            : calibration.Length == 0 ? digest
+            : Sha256Digest.Compute($"{digest}\n{calibration}");
+    }
 
-        var known = ClassifierFile.ListFor(classifier, used).Select(file => Find(file.Role, inputs)).ToList();
-        return known.Contains(null) ? null
-            : CanonicalJson.DigestAsUsed(used, [.. known.OfType<string>()]) is var digest && used.Calibration is null ? digest
-            : Find(InputRoles.Calibration(classifier), inputs) is { } calibration
-                ? Sha256Digest.Compute($"{digest}\n{calibration}")
-            : null;
+    /// <summary>
+    /// Digest of everything that changes a classifier's answers, as a calibration names it; null where a file is not among the
+    /// inputs.
+    /// </summary>
+    /// <param name="classifier">Its name.</param>
+    /// <param name="policy">Says how it is used.</param>
+    /// <param name="inputs">As recorded.</param>
+    internal static string? DigestWithoutCalibration(
+        string classifier, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs)
+    {
+        if (policy.Classifiers.GetValueOrDefault(classifier) is not { } used)
+            return FindWhole(InputRoles.Classifier(classifier), inputs);
+
+        var known = ClassifierFile.ListFor(classifier, used).Select(file => FindWhole(file.Role, inputs)).ToList();
+        return known.Contains(null) ? null : CanonicalJson.DigestAsUsed(used, [.. known.OfType<string>()]);
+    }
+
+    // An index of several files does not tell what is in them.
+    private static string? FindWhole(string role, IReadOnlyList<InputFile> inputs)
+    {
+        List<string> parts =
+        [
+            .. Enumerable.Range(1, inputs.Count).Select(number => Find(InputRoles.Part(role, number), inputs))
+                .TakeWhile(part => part is not null).OfType<string>(),
+        ];
+        return Find(role, inputs) is not { } own ? null
+            : parts.Count == 0 ? own
+            : Sha256Digest.Compute(string.Join('\n', parts.Prepend(own)));
     }
 
     private static string? Find(string role, IReadOnlyList<InputFile> inputs) =>

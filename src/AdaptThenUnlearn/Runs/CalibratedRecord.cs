@@ -12,7 +12,9 @@ internal static class CalibratedRecord
     /// <param name="record">As read.</param>
     /// <param name="folder">The run's folder, to read a file that is there again; null to look at no file.</param>
     public static IEnumerable<string> FindProblems(RunRecord record, string? folder) =>
-        new[] { record.Before, record.After }.OfType<Measurement>().SelectMany(measured => measured.Features)
+        new[] { record.Before, record.After }.OfType<Measurement>()
+            .SelectMany(measured => measured.Features.Concat(
+                (measured.Shipped ?? []).SelectMany(shipped => shipped.Measured?.Features ?? [])))
             .Select(reading => FindProblem(record, reading, folder)).OfType<string>().Distinct();
 
     private static string? FindProblem(RunRecord record, FeatureReading reading, string? folder)
@@ -21,6 +23,8 @@ internal static class CalibratedRecord
         var isNamed = record.Policy.Classifiers.GetValueOrDefault(reading.Classifier)?.Calibration is not null;
         return (isNamed, reading.Calibration) switch
         {
+            (false, null) when reading.NotMeasured is null && record.Policy.Classifiers.GetValueOrDefault(reading.Classifier)
+                ?.WhyUncalibrated(reading.Classifier) is { } guess => $"'{reading.Feature}' was measured, and {guess}",
             (false, null) => null,
             (false, _) =>
                 $"'{reading.Feature}' was measured with a calibration, and the policy names none for '{reading.Classifier}'",
@@ -29,7 +33,7 @@ internal static class CalibratedRecord
                 || input.Sha256 != used.Sha256
                     ? $"the {role} that '{reading.Feature}' was measured with ({used.Sha256}) is not one recorded input"
                     : folder is null ? null
-                    : FindDifference(reading, used, role, Path.Combine(folder, input.Path), IsTried(record, reading)),
+                    : FindDifference(record, reading, used, role, Path.Combine(folder, input.Path)),
         };
     }
 
@@ -39,7 +43,7 @@ internal static class CalibratedRecord
 
     // A file that is missing or has another digest is found by the check of files.
     private static string? FindDifference(
-        FeatureReading reading, UsedCalibration used, string role, string path, bool isTried)
+        RunRecord record, FeatureReading reading, UsedCalibration used, string role, string path)
     {
         if (Sha256Digest.FindAt(path) != used.Sha256)
             return null;
@@ -47,8 +51,13 @@ internal static class CalibratedRecord
         {
             var (calibration, sha256) = ClassifierCalibrationFile.Read(path);
             return calibration.Class != reading.Class ? $"the {role} is of the class '{calibration.Class}', not '{reading.Class}'"
-                : calibration.Used(sha256) != used || !(isTried || IsSame(reading.Detection, calibration.Counts()))
+                : calibration.Used(sha256) != used || !(IsTried(record, reading) || IsSame(reading.Detection, calibration.Counts()))
                     ? $"'{reading.Feature}' has another threshold or other counts than the {role}"
+                : calibration.WhyNotOf(
+                    reading.Classifier,
+                    AcceptedRun.DigestWithoutCalibration(reading.Classifier, record.Policy, record.Inputs) ?? "",
+                    record.Policy.ClassesAskedOf(reading.Classifier)) is { } other
+                    ? $"the {role} {other}"
                 : null;
         }
         catch (LabelException damaged)

@@ -22,25 +22,30 @@ public sealed record EarlierLimit(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null)
 {
     /// <summary>Whether the rule by which a feature is limited stops a release.</summary>
-    internal static bool IsEnforced(UndesiredFeature feature, UnlearningPolicy policy, DateOnly today) => policy.FindLeniency(
-        feature.MaxRate is null ? RuleName.MinUnlearned(feature.Name) : RuleName.MaxRate(feature.Name), today) is null;
+    internal static bool IsEnforced(UndesiredFeature feature, UnlearningPolicy policy, DateOnly today) =>
+        feature.RuleNames().Any(rule => policy.FindLeniency(rule, today) is null);
 
     /// <summary>The limit of a feature, as later runs must keep it.</summary>
     internal static EarlierLimit Of(
-        UndesiredFeature feature, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs, Measurement before) => new(
+        UndesiredFeature feature, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs, Measurement before,
+        DateOnly today) => new(
         feature.Name,
         feature.Class,
         AcceptedRun.DigestOf(AuditorOf(feature), policy, inputs)
             ?? throw new ArgumentException("an auditor is not among the inputs", nameof(inputs)),
-        feature.MaxRate ?? LeftBy(feature.MinUnlearned ?? 0, policy, before.Features.First(read => read.Feature == feature.Name)),
-        ThresholdOf(feature));
+        feature.MaxRate is { } most && policy.FindLeniency(RuleName.MaxRate(feature.Name), today) is null
+            ? most
+            : Math.Max(
+                feature.MaxRate ?? 0,
+                LeftBy(feature.MinUnlearned ?? 0, policy, before.Features.First(read => read.Feature == feature.Name))),
+        ThresholdOf(feature, policy));
 
     /// <summary>Why a policy does not keep this limit, in words that follow "and"; null where it does.</summary>
     internal string? WhyUnkept(UnlearningPolicy policy, Func<string, string?> digestOf, DateOnly today)
     {
         var same = policy.UndesiredFeatures
             .Where(own => own.Class == Class && digestOf(AuditorOf(own)) == AuditorSha256)
-            .Where(own => ThresholdOf(own) is { } threshold ? threshold <= Threshold : Threshold is null)
+            .Where(own => ThresholdOf(own, policy) is { } threshold ? threshold <= Threshold : Threshold is null)
             .ToList();
         var limited = same.Where(own => own.MaxRate <= MaxRate).ToList();
         return same.Count == 0
@@ -69,7 +74,11 @@ public sealed record EarlierLimit(
 
     private static string AuditorOf(UndesiredFeature feature) => feature.Auditor ?? feature.Annotator;
 
-    private static double? ThresholdOf(UndesiredFeature feature) => feature.AuditorThreshold ?? feature.Threshold;
+    // A calibration's threshold is part of the auditor's digest.
+    private static double? ThresholdOf(UndesiredFeature feature, UnlearningPolicy policy) =>
+        policy.Classifiers.GetValueOrDefault(AuditorOf(feature))?.Calibration is null
+            ? feature.AuditorThreshold ?? feature.Threshold
+            : null;
 
     // No bound can be below the smallest rate that the policy's sample proves.
     private static double LeftBy(double minUnlearned, UnlearningPolicy policy, FeatureReading before) => Math.Max(

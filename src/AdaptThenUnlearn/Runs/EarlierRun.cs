@@ -76,7 +76,7 @@ public sealed record EarlierRun(
             before.GeneratorSha256,
             [
                 .. policy.UndesiredFeatures.Where(feature => EarlierLimit.IsEnforced(feature, policy, today))
-                    .Select(feature => EarlierLimit.Of(feature, policy, inputs, before)),
+                    .Select(feature => EarlierLimit.Of(feature, policy, inputs, before, today)),
             ],
             policy.Evaluation.RangeOrDefault,
             policy.Evaluation.Truncation,

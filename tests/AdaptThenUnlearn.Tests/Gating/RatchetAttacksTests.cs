@@ -97,6 +97,7 @@ public sealed class RatchetAttacksTests : IDisposable
     [InlineData("discriminator", "its attack trained against another discriminator")]
     [InlineData("other variants", "its attack tried other variants")]
     [InlineData("fewer variants", "its attack tried other variants")]
+    [InlineData("another original", "its attack knew another original generator")]
     [InlineData("unmeasured", "its attack was not measured (a: it diverged)")]
     [InlineData("impossible", "the counts of its attack are impossible")]
     [InlineData("truncation", "its latents had another truncation")]
@@ -134,6 +135,11 @@ public sealed class RatchetAttacksTests : IDisposable
             {
                 Attackers = Guided(null),
                 Baseline = ratchet.Baseline with { Attackers = Guided(null) },
+            },
+            "another original" => ratchet with
+            {
+                Attackers = Guided(_annotator) with { OriginalSha256 = Records.After.GeneratorSha256 },
+                Baseline = ratchet.Baseline with { Attackers = Guided(_annotator) },
             },
             "no attackers" => ratchet with { Baseline = ratchet.Baseline with { Attackers = null } },
             _ => ratchet,
@@ -268,7 +274,8 @@ public sealed class RatchetAttacksTests : IDisposable
         };
     }
 
-    private static Attackers Guided(string? annotator) => new([new FeatureAuditor("digit-8", annotator)]);
+    private static Attackers Guided(string? annotator) =>
+        new([new FeatureAuditor("digit-8", annotator)], OriginalSha256: Records.Before.GeneratorSha256);
 
     private static AttackVariant Of(string name, long successes, long attempts) => new(name, successes, attempts);
 

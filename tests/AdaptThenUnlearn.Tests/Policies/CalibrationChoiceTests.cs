@@ -104,6 +104,24 @@ public sealed class CalibrationChoiceTests
             Assert.Equal(PolicyCodes.LoosensBase, read.Errors[0].Code);
     }
 
+    // Otherwise whoever builds on a policy would bring a threshold of their own.
+    [Fact]
+    public void Read_BaseInAnotherFolder_KeepsItsOwnCalibration()
+    {
+        var text = Smallest.Replace(Auditor, $"{Auditor}\"calibration\": \"labels/c.json\", ", StringComparison.Ordinal);
+        var read = PolicyReader.Read(
+            $$"""
+            {
+              "extends": { "policy": "../rules/base.json", "sha256": "{{Sha256Digest.Compute(text)}}" }, "name": "own",
+              "generator": { "checkpoint": "g.safetensors" }
+            }
+            """,
+            "own.json", Vocabulary, [], (_, _) => text);
+
+        Assert.Empty(read.Errors);
+        Assert.Equal("../rules/labels/c.json", read.Policy!.Classifiers["auditor"].Calibration);
+    }
+
     [Fact]
     public void Read_PinOfTheBase_MustStay()
     {

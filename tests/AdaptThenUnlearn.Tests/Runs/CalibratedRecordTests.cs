@@ -51,6 +51,7 @@ public sealed class CalibratedRecordTests : IDisposable
         { "fewer misses", "'digit-8' has another threshold or other counts than the calibration auditor" },
         { "no counts", "'digit-8' has another threshold or other counts than the calibration auditor" },
         { "another class", "the calibration auditor is of the class '9', not '8'" },
+        { "another classifier", "the calibration auditor is of another classifier" },
         { "a damaged file", "calibration auditor c.json has changed" },
         { "no calibration in the policy", "'digit-8' was measured with a calibration, and the policy names none for 'auditor'" },
     };
@@ -75,6 +76,15 @@ public sealed class CalibratedRecordTests : IDisposable
                 "fewer misses" => With(reading with { Detection = reading.Detection! with { Missed = 0 } }),
                 "no counts" => With(reading with { Detection = null }),
                 "no input" => record with { Inputs = [.. record.Inputs.Where(input => input.Path != "c.json")] },
+                "another classifier" => record with
+                {
+                    Inputs =
+                    [
+                        .. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor")
+                            ? input with { Sha256 = new string('0', 64) }
+                            : input),
+                    ],
+                },
                 "no calibration in the policy" => record with { Policy = Records.Policy },
                 _ => record,
             }),
@@ -131,7 +141,13 @@ public sealed class CalibratedRecordTests : IDisposable
         {
             Policy = policy,
             PolicySource = new PolicySource("../policy.json", text, Sha256Digest.Compute(text), CanonicalJson.Digest(policy), []),
-            Inputs = [.. run.Inputs, new InputFile(InputRoles.Calibration("auditor"), "c.json", sha256)],
+            Inputs =
+            [
+                .. run.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor")
+                    ? input with { Sha256 = calibration.Classifier }
+                    : input),
+                new InputFile(InputRoles.Calibration("auditor"), "c.json", sha256),
+            ],
             Before = before,
             After = after,
             Verdict = Gate.Judge(policy, before, after, Records.Today),

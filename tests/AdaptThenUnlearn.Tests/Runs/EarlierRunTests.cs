@@ -51,11 +51,45 @@ public sealed class EarlierRunTests
     }
 
     [Fact]
-    public void Append_RuleThatOnlyWarns_LeavesNoLimit()
+    public void Append_RulesThatOnlyWarn_LeaveNoLimit()
     {
-        var policy = Records.Policy with { Rules = [new RuleEnforcement("digit-8/maxRate", RuleEnforcement.Warn)] };
+        var policy = Records.Policy with
+        {
+            Rules =
+            [
+                new RuleEnforcement("digit-8/maxRate", RuleEnforcement.Warn),
+                new RuleEnforcement("digit-8/minUnlearned", EffectiveFrom: "2027-01-01"),
+            ],
+        };
 
         Assert.Empty(Assert.Single(EarlierRun.Append([], policy, _inputs, Records.Before, Records.Today)).Limits);
+    }
+
+    // maxRate 0.001 only warns. What is enforced left 5 % of the 10 % before.
+    [Fact]
+    public void Append_OnlyMinUnlearnedIsEnforced_KeepsTheRateThatItLeaves()
+    {
+        var policy = WithFeature(feature => feature with { MaxRate = 0.001 }) with
+        {
+            Rules = [new RuleEnforcement("digit-8/maxRate", RuleEnforcement.Warn)],
+        };
+        var runs = EarlierRun.Append([], policy, _inputs, Records.Before, Records.Today);
+
+        Assert.Equal(0.005, Assert.Single(runs[0].Limits).MaxRate, 12);
+    }
+
+    // A classifier in several files is another one when one of them is another.
+    [Fact]
+    public void FindUnkept_AnotherPartOfTheAuditor_IsAnotherAuditor()
+    {
+        var part = new InputFile(InputRoles.Part(InputRoles.Classifier("auditor"), 1), "a-1.safetensors", new string('1', 64));
+        var runs = EarlierRun.Append([], Records.Policy, [.. _inputs, part], Records.Before, Records.Today);
+
+        Assert.Empty(Find(part));
+        Assert.Single(Find(part with { Sha256 = new string('2', 64) }));
+
+        IEnumerable<string> Find(InputFile own) => EarlierRun.FindUnkept(
+            runs, Records.Policy, name => AcceptedRun.DigestOf(name, Records.Policy, [.. _inputs, own]), Records.Today);
     }
 
     [Fact]

@@ -95,6 +95,26 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal("p", whole.Metadata["policy"]);
     }
 
+    // An index in front of a released file does not hide which limits it must keep.
+    [Fact]
+    public void Safetensors_InSeveralFiles_KeepWhatTheirPartsSayOfEarlierRuns()
+    {
+        using var scope = NewDisposeScope();
+        WriteIndex(("a", "one.safetensors", randn(3)), ("b", "two.safetensors", randn(3)));
+        Write("one", "runs");
+        Assert.Equal("runs", Runs());
+        Write("two", "runs");
+        Assert.Equal("runs", Runs());
+        Write("two", "other runs");
+        Assert.Equal("", Runs());
+
+        void Write(string part, string runs) => SafetensorsFile.Write(
+            At(part + ".safetensors"), new Dictionary<string, Tensor> { [part == "one" ? "a" : "b"] = randn(3) },
+            new Dictionary<string, string> { [SafetensorsFile.EarlierRunsKey] = runs });
+
+        string Runs() => CheckpointFormats.Read(At("model.index.json")).Metadata[SafetensorsFile.EarlierRunsKey];
+    }
+
     [Fact]
     public void Safetensors_InSeveralFiles_CannotBePinned()
     {

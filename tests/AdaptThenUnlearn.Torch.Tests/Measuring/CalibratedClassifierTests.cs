@@ -63,6 +63,28 @@ public sealed class CalibratedClassifierTests : IDisposable
         Assert.Null(Measured(own).Calibration);
     }
 
+    // Pictures of a folder may be easier than the generator's images: the worse of both counts corrects the rate.
+    [Fact]
+    public void Measure_PicturesThatShowTheFeatureToo_CountsTheWorse()
+    {
+        ClassifierCalibrationFile.Write(At("c.json"), Sample with { HeldOut = new HeldOutError(20, 20, 60, 3) });
+        var policy = Calibrated();
+        using var classifiers = Load(policy);
+        using (var scope = NewDisposeScope())
+        using (var networks = Small.Gan())
+        {
+            var images = networks.Generator.Generate(randn(200, networks.Generator.LatentSize), noise: null);
+            var rule = classifiers.Auditor(policy.UndesiredFeatures[0]);
+            var shown = images[rule.Shows(rule.Classifier.Logits(rule.Classifier.Features(images)))];
+            classifiers.TestAuditor(policy.UndesiredFeatures[0], shown);
+        }
+
+        Assert.Equal(0, classifiers.Tried["ban"].Missed);
+        var reading = Measured(policy, classifiers);
+        Assert.Equal(20, reading.Detection!.Missed);
+        Assert.NotNull(reading.NotMeasured ?? reading.WhyBlind);
+    }
+
     public static TheoryData<string, string, string> Unusable => new()
     {
         { "another file of the classifier", "calibration", "is of another classifier" },
@@ -151,7 +173,7 @@ public sealed class CalibratedClassifierTests : IDisposable
             each => new LoadedClassifier(each == name ? new Guess() : Small.Classifier(seed: 6), new string('0', 64))));
 
         Assert.StartsWith(
-            $"'{name}' was not trained to tell 'banned', and nothing says from which score on it sees it and how often it errs; "
+            $"'{name}' was not trained to tell 'banned', and nothing says from which score on it sees it and how often it misses it; "
                 + $"choose its threshold with `atu label POLICY --calibrate {name}`",
             Measured(AuditorCheckTests.Policy, classifiers).NotMeasured, StringComparison.Ordinal);
     }

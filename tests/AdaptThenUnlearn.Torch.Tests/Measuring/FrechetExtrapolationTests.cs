@@ -38,6 +38,7 @@ public sealed class FrechetExtrapolationTests
     [InlineData(50_000, 2048, 5000)]     // as Chong and Forsyth's code
     [InlineData(5000, 64, 500)]          // as dgm-eval's
     [InlineData(1000, 64, 130)]          // twice as many as dimensions
+    [InlineData(4096, 64, 409)]          // whose last step is rounded to one less
     public void Sizes_OfASet_BeginWhereTheyAreAsked(long count, long dimension, long smallest)
     {
         var sizes = FrechetExtrapolation.Sizes(count, dimension);
