@@ -73,6 +73,11 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
             test.House.At("generator.safetensors"), "--feature", "odd", "--out", test.Labels(), "--count", "40", "--train-only",
             "--keep-useless"
         ],
+        ["label --calibrate"] = test =>
+        [
+            "auditor", test.House.Policy("calibrated"), "--feature", "ban", "--out", test.CalibrationLabels(), "--count", "200",
+            "--train-only", "--keep-useless"
+        ],
         ["label --audit"] = test => [test.Record(), "--by", "Ada", "--train-only"],
         ["compare"] = test =>
         [
@@ -119,7 +124,7 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         var commands = Leaves("").Select(name => name.Trim()).Except([Schema]).Order(StringComparer.Ordinal);
 
-        Assert.Equal(commands, Documented().Keys.Except(["measure --shard", "label --audit"]).Order(StringComparer.Ordinal));
+        Assert.Equal(commands, Documented().Keys.Except(["measure --shard", "label --audit", "label --calibrate"]).Order(StringComparer.Ordinal));
         Assert.Equal(
             Documented().Keys.Except([Install]).Order(StringComparer.Ordinal), _arguments.Keys.Order(StringComparer.Ordinal));
     }
@@ -245,6 +250,14 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         LabelledPictures.Write(house.At("pictures"), count: 120);
         return house.At("pictures");
+    }
+
+    private string CalibrationLabels()
+    {
+        var folder = house.At("calibration-labels");
+        CalibrateTests.Label(
+            folder, 200, house.At("generator.safetensors"), house.At("annotator.safetensors"), "ban", "banned", sees => sees);
+        return folder;
     }
 
     private string Labels()
