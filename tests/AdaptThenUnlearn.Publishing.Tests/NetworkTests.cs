@@ -116,7 +116,7 @@ public sealed class NetworkTests : IDisposable
         var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
-        Assert.InRange(_github.Requests.Count, 1, 10);
+        Assert.InRange(_github.Requests.Count, 1, 20);   // .NET sends one again whose connection was closed
         Assert.Empty(_desk.Waits);
     }
 
