@@ -11,6 +11,7 @@ using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Governing;
+using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
