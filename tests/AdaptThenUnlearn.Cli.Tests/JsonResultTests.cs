@@ -124,7 +124,9 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
     {
         var commands = Leaves("").Select(name => name.Trim()).Except([Schema]).Order(StringComparer.Ordinal);
 
-        Assert.Equal(commands, Documented().Keys.Except(["measure --shard", "label --audit", "label --calibrate"]).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            commands,
+            Documented().Keys.Except(["measure --shard", "label --audit", "label --calibrate"]).Order(StringComparer.Ordinal));
         Assert.Equal(
             Documented().Keys.Except([Install]).Order(StringComparer.Ordinal), _arguments.Keys.Order(StringComparer.Ordinal));
     }

@@ -536,8 +536,8 @@ public sealed record LoadedGenerator(
     public IReadOnlyList<string> Cautions { get; init; } = [];
 
     /// <summary>
-    /// The runs that trained it, as its file says (<see cref="SafetensorsFile.EarlierRunsKey"/>), not checked; null where it names
-    /// none.
+    /// The runs that trained it, as its file says (<see cref="SafetensorsFile.EarlierRunsKey"/>), not checked; null where it
+    /// names none.
     /// </summary>
     public string? EarlierRuns { get; init; }
 

@@ -115,8 +115,8 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
         var tried = classifiers.Tried.GetValueOrDefault(feature.Name);
 
-        // A calibration's counts are of the very threshold that judges, on the generator's images. The pictures of a folder may be
-        // easier: the worse of both counts.
+        // A calibration's counts are of the very threshold that judges, on the generator's images. The pictures of a folder may
+        // be easier: the worse of both counts.
         if (CalibrationOf(feature)?.Calibration.Counts() is { } counted)
             return tried is not null && (counted.With == 0 || tried.MissedUpperBound >= counted.MissedUpperBound)
                 ? tried

@@ -57,8 +57,8 @@ public sealed class PolicyClassifiers : IDisposable
             .Where(name => this[name].NeedsCalibration
                 && Calibration(name, feature.Class) is not { Calibration.HeldOut.With: > 0 })
             .Select(name => $"'{name}' was not trained to tell '{feature.Class}', and nothing says from which score on it sees "
-                + $"it and how often it misses it; choose its threshold with `atu label POLICY --calibrate {name}`, and name the file "
-                + $"as classifiers.{name}.calibration")
+                + $"it and how often it misses it; choose its threshold with `atu label POLICY --calibrate {name}`, and name the "
+                + $"file as classifiers.{name}.calibration")
             .FirstOrDefault();
 
     /// <summary>Digest of everything that changes a classifier's answers.</summary>

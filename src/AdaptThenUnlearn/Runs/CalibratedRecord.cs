@@ -51,7 +51,8 @@ internal static class CalibratedRecord
         {
             var (calibration, sha256) = ClassifierCalibrationFile.Read(path);
             return calibration.Class != reading.Class ? $"the {role} is of the class '{calibration.Class}', not '{reading.Class}'"
-                : calibration.Used(sha256) != used || !(IsTried(record, reading) || IsSame(reading.Detection, calibration.Counts()))
+                : calibration.Used(sha256) != used
+                    || !(IsTried(record, reading) || IsSame(reading.Detection, calibration.Counts()))
                     ? $"'{reading.Feature}' has another threshold or other counts than the {role}"
                 : calibration.WhyNotOf(
                     reading.Classifier,
