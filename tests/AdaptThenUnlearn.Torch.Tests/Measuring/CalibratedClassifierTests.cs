@@ -173,8 +173,8 @@ public sealed class CalibratedClassifierTests : IDisposable
             each => new LoadedClassifier(each == name ? new Guess() : Small.Classifier(seed: 6), new string('0', 64))));
 
         Assert.StartsWith(
-            $"'{name}' was not trained to tell 'banned', and nothing says from which score on it sees it and how often it misses it"
-                + $"; choose its threshold with `atu label POLICY --calibrate {name}`",
+            $"'{name}' was not trained to tell 'banned', and nothing says from which score on it sees it and how often it misses "
+                + $"it; choose its threshold with `atu label POLICY --calibrate {name}`",
             Measured(AuditorCheckTests.Policy, classifiers).NotMeasured, StringComparison.Ordinal);
     }
 
