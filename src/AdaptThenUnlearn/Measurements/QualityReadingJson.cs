@@ -69,8 +69,7 @@ internal sealed class QualityReadingJson : JsonConverter<QualityReading>
         }
 
         public QualityReading ToReading() => new(
-            Metric, Extractor, ExtractorSha256, ReferenceSha256, Excluded, Samples,
-            ReferenceSamples is 0 ? null : ReferenceSamples,   // older records wrote 0 where it was not known
+            Metric, Extractor, ExtractorSha256, ReferenceSha256, Excluded, Samples, ReferenceSamples,
             [
                 new(RecordedMetrics.FrechetDistance, FrechetDistance, NotMeasured: NotMeasured),
                 Other(RecordedMetrics.KernelDistance, KernelDistance) with { Deviation = KernelDistanceDeviation },
