@@ -46,12 +46,17 @@ public sealed record FeatureAuditor(
     /// <param name="policy">Names the auditors.</param>
     /// <param name="digestOf">The digest of a classifier, as it is used, by its name; null where it is not known.</param>
     public static IReadOnlyList<FeatureAuditor> ListAll(UnlearningPolicy policy, Func<string, string?> digestOf) =>
-        [.. policy.UndesiredFeatures.Select(feature => new FeatureAuditor(
-            feature.Name,
-            digestOf(feature.Auditor ?? feature.Annotator),
-            policy.Classifiers.GetValueOrDefault(feature.Auditor ?? feature.Annotator)?.Calibration is null
-                ? feature.AuditorThreshold ?? feature.Threshold
-                : null))];   // a calibration's threshold is part of the digest
+        [.. policy.UndesiredFeatures.Select(feature => Of(feature, policy, digestOf))];
+
+    /// <summary>How a feature of a policy is counted.</summary>
+    internal static FeatureAuditor Of(UndesiredFeature feature, UnlearningPolicy policy, Func<string, string?> digestOf)
+    {
+        // A calibration's threshold is part of the digest.
+        var auditor = feature.Auditor ?? feature.Annotator;
+        var isCalibrated = policy.Classifiers.GetValueOrDefault(auditor)?.Calibration is not null;
+        return new FeatureAuditor(
+            feature.Name, digestOf(auditor), isCalibrated ? null : feature.AuditorThreshold ?? feature.Threshold);
+    }
 }
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 
@@ -28,24 +29,26 @@ public sealed record EarlierLimit(
     /// <summary>The limit of a feature, as later runs must keep it.</summary>
     internal static EarlierLimit Of(
         UndesiredFeature feature, UnlearningPolicy policy, IReadOnlyList<InputFile> inputs, Measurement before,
-        DateOnly today) => new(
-        feature.Name,
-        feature.Class,
-        AcceptedRun.DigestOf(AuditorOf(feature), policy, inputs)
-            ?? throw new ArgumentException("an auditor is not among the inputs", nameof(inputs)),
-        feature.MaxRate is { } most && policy.FindLeniency(RuleName.MaxRate(feature.Name), today) is null
-            ? most
-            : Math.Max(
-                feature.MaxRate ?? 0,
-                LeftBy(feature.MinUnlearned ?? 0, policy, before.Features.First(read => read.Feature == feature.Name))),
-        ThresholdOf(feature, policy));
+        DateOnly today)
+    {
+        var auditor = FeatureAuditor.Of(feature, policy, name => AcceptedRun.DigestOf(name, policy, inputs));
+        return new EarlierLimit(
+            feature.Name,
+            feature.Class,
+            auditor.Sha256 ?? throw new ArgumentException("an auditor is not among the inputs", nameof(inputs)),
+            feature.MaxRate is { } most && policy.FindLeniency(RuleName.MaxRate(feature.Name), today) is null
+                ? most
+                : Math.Max(
+                    feature.MaxRate ?? 0,
+                    LeftBy(feature.MinUnlearned ?? 0, policy, before.Features.First(read => read.Feature == feature.Name))),
+            auditor.Threshold);
+    }
 
     /// <summary>Why a policy does not keep this limit, in words that follow "and"; null where it does.</summary>
     internal string? WhyUnkept(UnlearningPolicy policy, Func<string, string?> digestOf, DateOnly today)
     {
         var same = policy.UndesiredFeatures
-            .Where(own => own.Class == Class && digestOf(AuditorOf(own)) == AuditorSha256)
-            .Where(own => ThresholdOf(own, policy) is { } threshold ? threshold <= Threshold : Threshold is null)
+            .Where(own => own.Class == Class && IsAsStrict(FeatureAuditor.Of(own, policy, digestOf)))
             .ToList();
         var limited = same.Where(own => own.MaxRate <= MaxRate).ToList();
         return same.Count == 0
@@ -72,13 +75,9 @@ public sealed record EarlierLimit(
 
     private string Number => MaxRate.ToString(CultureInfo.InvariantCulture);
 
-    private static string AuditorOf(UndesiredFeature feature) => feature.Auditor ?? feature.Annotator;
-
-    // A calibration's threshold is part of the auditor's digest.
-    private static double? ThresholdOf(UndesiredFeature feature, UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(AuditorOf(feature))?.Calibration is null
-            ? feature.AuditorThreshold ?? feature.Threshold
-            : null;
+    // A lower threshold sees the feature in more images.
+    private bool IsAsStrict(FeatureAuditor own) => own.Sha256 == AuditorSha256
+        && (own.Threshold is { } threshold ? threshold <= Threshold : Threshold is null);
 
     // No bound can be below the smallest rate that the policy's sample proves.
     private static double LeftBy(double minUnlearned, UnlearningPolicy policy, FeatureReading before) => Math.Max(

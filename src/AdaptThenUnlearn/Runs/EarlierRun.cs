@@ -36,11 +36,9 @@ public sealed record EarlierRun(
 {
     private const int MostRuns = 1000;
 
-    private static readonly JsonSerializerOptions _json = new(PolicyJson.Options) { WriteIndented = false };
-
     /// <summary>The list as text, for the metadata of a generator's file.</summary>
     /// <param name="runs">The oldest first.</param>
-    public static string Write(IReadOnlyList<EarlierRun> runs) => JsonSerializer.Serialize(runs, _json);
+    public static string Write(IReadOnlyList<EarlierRun> runs) => JsonSerializer.Serialize(runs, PolicyJson.Options);
 
     /// <summary>Reads the list from the metadata of a generator's file.</summary>
     /// <param name="text">As <see cref="Write"/> made it; it may come from anyone.</param>
@@ -50,7 +48,8 @@ public sealed record EarlierRun(
     {
         try
         {
-            var runs = JsonSerializer.Deserialize<EarlierRun[]>(text, _json) ?? throw new FormatException("it is null");
+            var runs = JsonSerializer.Deserialize<EarlierRun[]>(text, PolicyJson.Options)
+                ?? throw new FormatException("it is null");
             return FindFlaw(runs) is { } flaw ? throw new FormatException(flaw) : runs;
         }
         catch (JsonException damaged)
@@ -164,5 +163,5 @@ public sealed record EarlierRun(
             ? "does not say how images were judged"
         : null;
 
-    private string Digest() => Sha256Digest.Compute(JsonSerializer.Serialize(this, _json));
+    private string Digest() => Sha256Digest.Compute(JsonSerializer.Serialize(this, PolicyJson.Options));
 }
