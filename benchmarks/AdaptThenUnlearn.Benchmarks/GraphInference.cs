@@ -55,6 +55,9 @@ internal static class GraphInference
         string what, int rounds, string path, Dictionary<string, Tensor> inputs, string output, Func<Tensor> own)
     {
         using var settings = new SessionOptions { IntraOpNumThreads = get_num_threads() };
+
+        // Its threads wait for work in a loop, as by default, but not beside the tool's own run.
+        settings.AddSessionConfigEntry("session.force_spinning_stop", "1");
         using var session = new InferenceSession(path, settings);
         using var options = new RunOptions();
         var values = inputs.Values.Select(

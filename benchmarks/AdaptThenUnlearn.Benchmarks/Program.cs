@@ -35,6 +35,9 @@ switch (args.FirstOrDefault())
     case "forms":
         GeneratorVariants.Run();
         break;
+    case "folder":
+        FolderReading.Run(images: Number(2000));
+        break;
     case "graphs":
         GraphInference.Run(rounds: Number(40));
         break;
