@@ -161,6 +161,43 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.False(File.Exists(house.At("unfit.safetensors")));
     }
 
+    [Theory]
+    [InlineData("--steps", "0", "--steps is 0; it must be at least 1")]
+    [InlineData("--decay", "9", "--decay is 9; it must be from 0 to --steps, which is 3")]
+    [InlineData("--r1", "-1", "--r1 is -1; it must be 0, for no penalty, or a positive number")]
+    public void Pretrain_ImpossibleNumber_IsRefusedBeforeAnythingIsRead(string option, string value, string expected)
+    {
+        List<string> arguments = ["pretrain", "--data", house.At("missing"), "--out", house.At("none.safetensors")];
+        foreach (var (name, usual) in new[] { ("--steps", "3"), ("--decay", "1"), ("--r1", "2") })
+            arguments.AddRange([name, name == option ? value : usual]);
+
+        var (exitCode, _, errors) = Atu.Run([.. arguments]);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains(expected, errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pretrain_ResumedWithOtherImagesOrSteps_SaysWhatDiffers()
+    {
+        var (folder, other, target) = (house.At("first"), house.At("second"), house.At("resumed.safetensors"));
+        LabelledPictures.Write(folder, count: 12);
+        LabelledPictures.Write(other, count: 13);
+        string[] Arguments(string data, string steps) =>
+            ["pretrain", "--data", data, "--out", target, "--channels", "8", "6", "4", "--steps", steps, "--decay", "1"];
+        Succeeds([.. Arguments(folder, "3")]);
+
+        var (exitCode, _, errors) = Atu.Run([.. Arguments(other, "3"), "--resume"]);
+        Assert.Equal(3, exitCode);
+        Assert.Contains("was left by a run with", errors, StringComparison.Ordinal);
+        (exitCode, _, errors) = Atu.Run([.. Arguments(folder, "5"), "--resume"]);
+        Assert.Equal(3, exitCode);
+        Assert.Contains(
+            "the saved state has 3 of 3 steps, with a learning rate that falls over the last 1; it cannot be continued to 5 steps",
+            errors,
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Govern_ImageFolders_AreLearntFromAndAreInputsOfTheRun()
     {

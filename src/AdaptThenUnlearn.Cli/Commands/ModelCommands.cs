@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -9,6 +10,7 @@ using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -46,10 +48,18 @@ internal static class ModelCommands
             Description = "Number of updates at the end in which the learning rate decays",
             DefaultValueFactory = _ => 4000,
         };
-        var resume = new Option<bool>("--resume") { Description = "Continue from the state beside the output file" };
+        var r1 = new Option<double>("--r1")
+        {
+            Description = "Weight of the gradient penalty R1 after the first 4,000 updates, in which it is at least 8",
+            DefaultValueFactory = _ => 2,
+        };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Continue from the state beside the output file. --steps and --decay may change until the rate decays",
+        };
         var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images")
         {
-            data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume,
+            data, _out, channels, steps, decay, r1, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume,
             Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
@@ -58,6 +68,7 @@ internal static class ModelCommands
             var target = parsed.GetRequiredValue(_out).FullName;
             OutputFiles.Require(
                 parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
+            RequireSteps(parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(r1));
             var states = target + ".state";
             var device = Machine.Prepare(
                 parsed, terminal, resumed: parsed.GetValue(resume) ? FolderJournal.FindThreads(states) : null);
@@ -72,8 +83,9 @@ internal static class ModelCommands
                 throw new BadArgumentException($"no StyleGAN2 can be trained on these images: {problem}");
 
             // Train them, and write the checkpoint.
-            var settings = CreateSettings(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
-            var journal = new FolderJournal(states, JsonSerializer.Serialize(settings), parsed.GetValue(resume));
+            var settings = CreateSettings(
+                model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(r1), parsed.GetValue(_seed));
+            var journal = new FolderJournal(states, Fingerprint(settings, images), parsed.GetValue(resume));
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
@@ -181,18 +193,36 @@ internal static class ModelCommands
     }
 
     // The settings of the embedded generators: small enough to train on two cores, large enough to look at.
-    private static PretrainingSettings CreateSettings(StyleGan2Settings model, int steps, int decay, long seed) => new(
+    private static PretrainingSettings CreateSettings(
+        StyleGan2Settings model, int steps, int decay, double r1Weight, long seed) => new(
         model,
         new TrainingSettings(
             BatchSize: 16,
             LearningRate: 0.002,
-            R1Weight: 2,
+            R1Weight: r1Weight,
             R1Every: 16,
             PathLengthWeight: 0,
             PathLengthEvery: 4,
             StyleMixing: 0,
             EmaHalfLife: 10000),
-        steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
+        steps, decay, EarlyR1Weight: Math.Max(8, r1Weight), EarlySteps: 4000, seed);
+
+    private static void RequireSteps(int steps, int decay, double r1Weight)
+    {
+        if (steps < 1)
+            throw new BadArgumentException(FormattableString.Invariant($"--steps is {steps}; it must be at least 1"));
+        if (decay < 0 || decay > steps)
+            throw new BadArgumentException(
+                FormattableString.Invariant($"--decay is {decay}; it must be from 0 to --steps, which is {steps}"));
+        if (!double.IsFinite(r1Weight) || r1Weight < 0)
+            throw new BadArgumentException(
+                FormattableString.Invariant($"--r1 is {r1Weight}; it must be 0, for no penalty, or a positive number"));
+    }
+
+    // Of the settings and the images. Training itself knows until when its number of steps may change.
+    private static string Fingerprint(PretrainingSettings settings, Tensor images) =>
+        JsonSerializer.Serialize(settings with { Steps = 0, DecaySteps = 0 })
+            + Convert.ToHexStringLower(SHA256.HashData(images.contiguous().bytes));
 
     private sealed class EpochProgress(Action<ClassifierEpoch> report) : IProgress<ClassifierEpoch>
     {

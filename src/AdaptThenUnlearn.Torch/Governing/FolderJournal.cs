@@ -48,7 +48,7 @@ public sealed class FolderJournal(
             return null;
         if (!fits)
             throw new CheckpointException(
-                path, "was left by a run with another policy, generator, classifier or seed", "run again without --resume");
+                path, "was left by a run with other inputs, settings or seed", "run again without --resume");
 
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
@@ -26,6 +27,8 @@ public sealed class GeneratorPretraining : IDisposable
     public const string Name = "pretraining";
 
     private const int SaveEvery = 500;
+    private const string StepsCounter = "steps";
+    private const string DecayCounter = "decaySteps";
 
     private readonly PretrainingSettings _settings;
     private readonly IImageSource _reals;
@@ -48,11 +51,18 @@ public sealed class GeneratorPretraining : IDisposable
     }
 
     /// <summary>Trains to the last step, and resumes from the journal where it has a state.</summary>
+    /// <remarks>
+    /// A state may have been saved under another number of steps, as long as the learning rate has fallen under neither: it is the
+    /// same training until then.
+    /// </remarks>
     /// <param name="journal">Keeps the state, every 500 steps.</param>
     /// <param name="progress">Receives every step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
     /// <returns>The generator with averaged weights, and the discriminator, in eval mode; belongs to the caller.</returns>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The state was saved under another number of steps, and the learning rate falls before it under one of the two.
+    /// </exception>
     public GanPair Run(ITrainingJournal journal, IProgress<StageProgress> progress, CancellationToken cancel)
     {
         // Resume from the journal.
@@ -60,6 +70,7 @@ public sealed class GeneratorPretraining : IDisposable
         var done = 0;
         if (journal.Load(Name) is { } saved)
         {
+            RequireSameSteps(saved);
             _trainer.Restore(saved.Vectors, saved.Counters);
             done = saved.Step;
         }
@@ -78,11 +89,29 @@ public sealed class GeneratorPretraining : IDisposable
             done = number;
             progress.Report(new StageProgress(Name, done, _settings.Steps, losses));
             if (done % SaveEvery == 0 || done == _settings.Steps)
-                journal.Save(Name, new StageState(done, _trainer.State(out var counters), counters));
+                journal.Save(Name, new StageState(done, _trainer.State(out var counters), WithSteps(counters)));
         }
 
         return Averaged();
     }
+
+    private void RequireSameSteps(StageState saved)
+    {
+        var (steps, decay) = ((int)saved.Counters[StepsCounter], (int)saved.Counters[DecayCounter]);
+        var falls = Math.Min(steps - decay, _settings.Steps - _settings.DecaySteps);
+        if ((steps, decay) != (_settings.Steps, _settings.DecaySteps) && saved.Step > falls)
+            throw new InvalidDataException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the saved state has {saved.Step} of {steps} steps, with a learning rate that falls over the last {decay}; it "
+                    + $"cannot be continued to {_settings.Steps} steps with a rate that falls over the last {_settings.DecaySteps}, "
+                    + $"because the rates differ from step {falls + 1} on; ask for {steps} and {decay}, or start again"));
+    }
+
+    private Dictionary<string, double> WithSteps(IReadOnlyDictionary<string, double> counters) => new(counters)
+    {
+        [StepsCounter] = _settings.Steps,
+        [DecayCounter] = _settings.DecaySteps,
+    };
 
     private GanPair Averaged()
     {

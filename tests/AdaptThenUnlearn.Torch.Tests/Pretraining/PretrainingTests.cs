@@ -149,19 +149,39 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void Pretraining_InterruptedAndResumed_GivesTheSameBytes()
     {
-        byte[] Run(ITrainingJournal journal, int stopAfter = int.MaxValue)
-        {
-            using var images = Small.Images();
-            using var stop = new CancellationTokenSource();
-            using var pretraining = new GeneratorPretraining(Settings(), images, CPU);
-            using var networks = pretraining.Run(journal, new StopAt(stopAfter, stop), stop.Token);
-            return [.. networks.Generator.parameters().SelectMany(Small.Bytes)];
-        }
+        var whole = Pretrain(Settings(), new NoJournal());
+        Assert.Throws<OperationCanceledException>(
+            () => Pretrain(Settings(), new FolderJournal(_folder, "f", resume: false), stopAfter: 505));
 
-        var whole = Run(new NoJournal());
-        Assert.Throws<OperationCanceledException>(() => Run(new FolderJournal(_folder, "f", resume: false), stopAfter: 505));
+        Assert.Equal(whole, Pretrain(Settings(), new FolderJournal(_folder, "f", resume: true)));
+    }
 
-        Assert.Equal(whole, Run(new FolderJournal(_folder, "f", resume: true)));
+    [Fact]
+    public void Pretraining_ResumedToAnotherNumberOfSteps_IsTheSameTrainingUntilTheRateFalls()
+    {
+        var longer = Settings() with { Steps = 560, DecaySteps = 55 };
+        var whole = Pretrain(Settings(), new NoJournal());
+        Assert.Throws<OperationCanceledException>(
+            () => Pretrain(longer, new FolderJournal(_folder, "f", resume: false), stopAfter: 503));
+
+        // The state has 500 steps. The rate falls from step 461 on, so that these are not the steps of the other run.
+        var refused = Assert.Throws<InvalidDataException>(
+            () => Pretrain(Settings(), new FolderJournal(_folder, "f", resume: true)));
+        Assert.Contains("the rates differ from step 461 on; ask for 560 and 55", refused.Message, StringComparison.Ordinal);
+
+        // From step 506 on in both: the same training until then.
+        var shorter = Settings() with { DecaySteps = 5 };
+        Assert.Equal(Pretrain(shorter, new NoJournal()), Pretrain(shorter, new FolderJournal(_folder, "f", resume: true)));
+        Assert.NotEqual(whole, Pretrain(shorter, new NoJournal()));
+    }
+
+    private static byte[] Pretrain(PretrainingSettings settings, ITrainingJournal journal, int stopAfter = int.MaxValue)
+    {
+        using var images = Small.Images();
+        using var stop = new CancellationTokenSource();
+        using var pretraining = new GeneratorPretraining(settings, images, CPU);
+        using var networks = pretraining.Run(journal, new StopAt(stopAfter, stop), stop.Token);
+        return [.. networks.Generator.parameters().SelectMany(Small.Bytes)];
     }
 
     [Fact]
