@@ -26,7 +26,6 @@ public sealed class GeneratorPretraining : IDisposable
     /// <summary>The stage's name in progress and journal.</summary>
     public const string Name = "pretraining";
 
-    private const int SaveEvery = 500;
     private const string StepsCounter = "steps";
     private const string DecayCounter = "decaySteps";
 
@@ -50,12 +49,15 @@ public sealed class GeneratorPretraining : IDisposable
         _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 
+    /// <summary>Steps between two saved states.</summary>
+    internal int SaveEvery { get; init; } = 500;
+
     /// <summary>Trains to the last step, and resumes from the journal where it has a state.</summary>
     /// <remarks>
     /// A state may have been saved under another number of steps, as long as the learning rate has fallen under neither: it is the
     /// same training until then.
     /// </remarks>
-    /// <param name="journal">Keeps the state, every 500 steps.</param>
+    /// <param name="journal">Keeps the state, every 500 steps and after the last.</param>
     /// <param name="progress">Receives every step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
     /// <returns>The generator with averaged weights, and the discriminator, in eval mode; belongs to the caller.</returns>

@@ -151,7 +151,7 @@ public sealed class PretrainingTests : IDisposable
     {
         var whole = Pretrain(Settings(), new NoJournal());
         Assert.Throws<OperationCanceledException>(
-            () => Pretrain(Settings(), new FolderJournal(_folder, "f", resume: false), stopAfter: 505));
+            () => Pretrain(Settings(), new FolderJournal(_folder, "f", resume: false), stopAfter: 25));
 
         Assert.Equal(whole, Pretrain(Settings(), new FolderJournal(_folder, "f", resume: true)));
     }
@@ -159,17 +159,17 @@ public sealed class PretrainingTests : IDisposable
     [Fact]
     public void Pretraining_ResumedToAnotherNumberOfSteps_IsTheSameTrainingUntilTheRateFalls()
     {
-        var longer = Settings() with { Steps = 560, DecaySteps = 55 };
+        var longer = Settings() with { Steps = 56, DecaySteps = 16 };
         var whole = Pretrain(Settings(), new NoJournal());
         Assert.Throws<OperationCanceledException>(
-            () => Pretrain(longer, new FolderJournal(_folder, "f", resume: false), stopAfter: 503));
+            () => Pretrain(longer, new FolderJournal(_folder, "f", resume: false), stopAfter: 31));
 
-        // The state has 500 steps. The rate falls from step 461 on, so that these are not the steps of the other run.
+        // The state has 30 steps. The rate falls from step 26 on, so that these are not the steps of the other run.
         var refused = Assert.Throws<InvalidDataException>(
             () => Pretrain(Settings(), new FolderJournal(_folder, "f", resume: true)));
-        Assert.Contains("the rates differ from step 461 on; ask for 560 and 55", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("the rates differ from step 26 on; ask for 56 and 16", refused.Message, StringComparison.Ordinal);
 
-        // From step 506 on in both: the same training until then.
+        // From step 31 on, where the other's falls from step 41 on: the same training until then.
         var shorter = Settings() with { DecaySteps = 5 };
         Assert.Equal(Pretrain(shorter, new NoJournal()), Pretrain(shorter, new FolderJournal(_folder, "f", resume: true)));
         Assert.NotEqual(whole, Pretrain(shorter, new NoJournal()));
@@ -179,7 +179,7 @@ public sealed class PretrainingTests : IDisposable
     {
         using var images = Small.Images();
         using var stop = new CancellationTokenSource();
-        using var pretraining = new GeneratorPretraining(settings, images, CPU);
+        using var pretraining = new GeneratorPretraining(settings, images, CPU) { SaveEvery = 10 };
         using var networks = pretraining.Run(journal, new StopAt(stopAfter, stop), stop.Token);
         return [.. networks.Generator.parameters().SelectMany(Small.Bytes)];
     }
@@ -235,7 +235,7 @@ public sealed class PretrainingTests : IDisposable
             PathLengthEvery: 4,
             StyleMixing: 0,
             EmaHalfLife: 100),
-        Steps: 510, DecaySteps: 50, EarlyR1Weight: 8, EarlySteps: 100, Seed: 1);
+        Steps: 35, DecaySteps: 10, EarlyR1Weight: 8, EarlySteps: 20, Seed: 1);
 
     private void WriteDigits(int count)
     {
