@@ -12,8 +12,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>
-/// Reading a folder of 256×256 images as measuring does: hashing every file, looking at the headers, and decoding in batches, with
-/// the digests compared again.
+/// Reading a folder of 256×256 images as measuring does: hashing every file, looking at the headers, and decoding in batches,
+/// with the digests compared again.
 /// </summary>
 /// <remarks>The files are in the page cache: a disk that is slower than the decoder is not measured.</remarks>
 internal static class FolderReading
@@ -70,7 +70,8 @@ internal static class FolderReading
         var bytes = new DirectoryInfo(folder).EnumerateFiles().Sum(file => file.Length);
         Terminal.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{images} {ending} images of {Side}×{Side}, {bytes / images / 1000.0:F0} kB each: {images / (first + second):F0} images/s "
+            $"{images} {ending} images of {Side}×{Side}, {bytes / images / 1000.0:F0} kB each: "
+                + $"{images / (first + second):F0} images/s "
                 + $"({first:F2} s to hash and list, {second:F2} s to decode; best of {Rounds}, {workers.Count} threads)"));
     }
 
@@ -94,7 +95,7 @@ internal static class FolderReading
 
             pixels.CopyTo(bitmap.GetPixelSpan());
             using var data = bitmap.Encode(format, quality);
-            using var file = File.Create(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{number:D5}.{ending}")));
+            using var file = File.Create(Path.Combine(folder, FormattableString.Invariant($"{number:D5}.{ending}")));
             data.SaveTo(file);
         }
     }

@@ -193,7 +193,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         (exitCode, _, errors) = Atu.Run([.. Arguments(folder, "5"), "--resume"]);
         Assert.Equal(3, exitCode);
         Assert.Contains(
-            "the saved state has 3 of 3 steps, with a learning rate that falls over the last 1; it cannot be continued to 5 steps",
+            "the saved state has 3 of 3 steps, with a learning rate that falls over the last 1; it cannot be continued to 5 "
+                + "steps",
             errors,
             StringComparison.Ordinal);
     }

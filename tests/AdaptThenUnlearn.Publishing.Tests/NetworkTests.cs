@@ -116,8 +116,11 @@ public sealed class NetworkTests : IDisposable
         var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
-        Assert.InRange(_github.Requests.Count, 1, 20);   // .NET sends one again whose connection was closed
-        Assert.Empty(_desk.Waits);
+
+        // .NET sends a request again whose connection was closed, and so do we after a second. A redirect is not waited for: that
+        // would be several times, and longer each time.
+        Assert.InRange(_github.Requests.Count, 1, 20);
+        Assert.InRange(_desk.Waits.Count, 0, 1);
     }
 
     // The list's next page is asked for under our own address, whatever address the answer gives.

@@ -54,8 +54,8 @@ public sealed class GeneratorPretraining : IDisposable
 
     /// <summary>Trains to the last step, and resumes from the journal where it has a state.</summary>
     /// <remarks>
-    /// A state may have been saved under another number of steps, as long as the learning rate has fallen under neither: it is the
-    /// same training until then.
+    /// A state may have been saved under another number of steps, as long as the learning rate has fallen under neither: it is
+    /// the same training until then.
     /// </remarks>
     /// <param name="journal">Keeps the state, every 500 steps and after the last.</param>
     /// <param name="progress">Receives every step.</param>
@@ -105,8 +105,9 @@ public sealed class GeneratorPretraining : IDisposable
             throw new InvalidDataException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"the saved state has {saved.Step} of {steps} steps, with a learning rate that falls over the last {decay}; it "
-                    + $"cannot be continued to {_settings.Steps} steps with a rate that falls over the last {_settings.DecaySteps}, "
-                    + $"because the rates differ from step {falls + 1} on; ask for {steps} and {decay}, or start again"));
+                    + $"cannot be continued to {_settings.Steps} steps with a rate that falls over the last "
+                    + $"{_settings.DecaySteps}, because the rates differ from step {falls + 1} on; ask for {steps} and {decay}, "
+                    + "or start again"));
     }
 
     private Dictionary<string, double> WithSteps(IReadOnlyDictionary<string, double> counters) => new(counters)
