@@ -50,6 +50,13 @@ public sealed class AsTrainedTests : IDisposable
         var verified = Atu.Run("verify", _house.At("as-trained/regime/run.json"));
         Assert.True(verified.ExitCode == (asTrained.Verdict.Passed ? 0 : 1), verified.Errors);
         Assert.DoesNotContain("training terms", verified.Errors, StringComparison.Ordinal);
+        RunRecordFile.Write(
+            _house.At("as-trained/regime/run.json"),
+            asTrained with { Training = asTrained.Training with { Adversarial = terms with { R1Weight = 4 } } });
+        Assert.Contains(
+            "the recorded training terms are not those in the metadata of the generator's file",
+            Atu.Run("verify", _house.At("as-trained/regime/run.json")).Errors,
+            StringComparison.Ordinal);
         Assert.Equal(terms, RegimeOf(Artifact(asTrained, "as-trained")).Terms);
         Assert.Equal(new AdversarialOptions(2, 16, 0, 4, 0), RegimeOf(Artifact(preset, "preset")).Terms);
         File.Copy(Artifact(asTrained, "as-trained"), _house.At("next.safetensors"));

@@ -10,8 +10,8 @@ public static class TrainingOptions
     /// <param name="options">From the policy.</param>
     /// <param name="learningRate">The stage's learning rate.</param>
     /// <exception cref="ArgumentException">
-    /// The training terms are those of the generator's training (<see cref="AdversarialOptions.AsTrained"/>), and nobody has filled
-    /// them in.
+    /// The training terms are those of the generator's training (<see cref="AdversarialOptions.AsTrained"/>), and nobody has
+    /// filled them in.
     /// </exception>
     public static TrainingSettings TrainingSettings(this UnlearningOptions options, double learningRate) => new(
         options.Adversarial.IsAsTrained

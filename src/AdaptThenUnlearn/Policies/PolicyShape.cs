@@ -73,8 +73,8 @@ internal sealed record RecordShape(
     Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf, string? Shorthand) : PolicyShape
 {
     /// <summary>
-    /// What a word stands for, by the word: a whole object, or itself where the object is known later. None where there must be an
-    /// object.
+    /// What a word stands for, by the word: a whole object, or itself where the object is known later. None where there must be
+    /// an object.
     /// </summary>
     public IReadOnlyDictionary<string, PolicyNode> Words { get; init; } = new Dictionary<string, PolicyNode>();
 }

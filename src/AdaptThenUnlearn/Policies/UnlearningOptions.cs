@@ -29,7 +29,9 @@ namespace AdaptThenUnlearn.Policies;
 /// candidate.
 /// </param>
 /// <param name="CandidateSamples">Number of images by which a candidate is judged; at least 100.</param>
-/// <param name="Adversarial">The training terms of StyleGAN2.</param>
+/// <param name="Adversarial">
+/// The training terms of StyleGAN2; or <c>as-trained</c>, those with which the generator was trained, as its file says.
+/// </param>
 /// <param name="Adaptation">The first stage: copies of the GAN are pulled towards the undesired features.</param>
 /// <param name="Repulsion">How the generator is pushed away from the adapted ones.</param>
 /// <param name="Retention">Keeps clean images near the original ones; weight 0 switches it off.</param>

@@ -102,7 +102,8 @@ public sealed class AsTrainedTests
 
     private static RunRecord AsTrained(AdversarialOptions? inEffect)
     {
-        var policy = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse(Word)]).Policy!;
+        var word = PolicyOverride.Parse(Word);
+        var policy = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, [word]).Policy!;
         var run = Records.Run(policy: policy);
         return run with
         {

@@ -123,7 +123,8 @@ public sealed class RepulsionTests
             using var parameters = new ParameterVector(network);
             parameters.Values.copy_(theta);
             var term = new RepulsionTerm(
-                RepulsionLosses.Named(name), [.. Enumerable.Range(0, models).Select(model => reference.Array($"adapted_{model}"))],
+                RepulsionLosses.Named(name),
+                [.. Enumerable.Range(0, models).Select(model => reference.Array($"adapted_{model}"))],
                 theta, options, tensors: parameters.Slices);
 
             reference.Agrees($"{published}_K{models}_gamma{number}", term.Accumulate(parameters, step: 1));
@@ -164,7 +165,7 @@ public sealed class RepulsionTests
         Assert.True(parameters.Gradients.to(float64).allclose(leaf.grad!, rtol: 1e-4, atol: 1e-7));
     }
 
-    // Two biases and six weights: (0.3² + 0.5²) / 2 = 0.17. The push on a bias is γ·2·0.3 / (2·2), and on a weight γ·2·0.5 / (2·6).
+    // Two biases and six weights: (0.3² + 0.5²) / 2 = 0.17. The push is γ·2·0.3 / (2·2) on a bias, and γ·2·0.5 / (2·6) on a weight.
     [Fact]
     public void TensorMean_TwoTensors_CountTheSameWhateverTheirSizes()
     {
