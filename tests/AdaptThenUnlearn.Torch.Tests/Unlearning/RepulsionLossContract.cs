@@ -54,7 +54,7 @@ internal static class RepulsionLossContract
                     && loss.Derivative(distance, 0.25) != loss.Derivative(distance, 0.75));
     }
 
-    // γ / K · Σ L(d²) of each distance: the value and its gradient, which is taken of the whole sum, one parameter after the other.
+    // γ / K · Σ L(d²), any distance: the value and its gradient, which is taken of the whole sum, one parameter after the other.
     public static void TermHasTheLossAndItsGradient(IRepulsionLoss loss)
     {
         foreach (var distance in (string[])["plain", "relative", "tensor-mean"])

@@ -165,7 +165,7 @@ public sealed class RepulsionTests
         Assert.True(parameters.Gradients.to(float64).allclose(leaf.grad!, rtol: 1e-4, atol: 1e-7));
     }
 
-    // Two biases and six weights: (0.3² + 0.5²) / 2 = 0.17. The push is γ·2·0.3 / (2·2) on a bias, and γ·2·0.5 / (2·6) on a weight.
+    // Two biases and six weights: (0.3² + 0.5²) / 2 = 0.17. The push is γ·2·0.3 / (2·2) on a bias, γ·2·0.5 / (2·6) on a weight.
     [Fact]
     public void TensorMean_TwoTensors_CountTheSameWhateverTheirSizes()
     {
