@@ -38,7 +38,8 @@ internal sealed record CheckedRecord(
         return new(path, record, verification,
         [
             .. CheckReports(folder, record, verification.IsReworded, path),
-            .. verification.Contradictions.Concat(lockProblems).Select(
+            .. verification.Contradictions.Concat(lockProblems)
+                .Concat(RecordedTerms.FindProblems(folder, record, cancel)).Select(
                 problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
             .. AuditedRecord.WarnOfLeftOut(record, folder, onlyComplete: false).Except(record.Remarks ?? []).Select(
                 warning => new BuildMessage(Severity.Warning, GateCodes.WeakVerdict, warning.Text, path)),

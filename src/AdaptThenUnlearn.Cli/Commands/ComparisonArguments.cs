@@ -190,7 +190,7 @@ public sealed class ComparisonArguments(Terminal terminal)
         catch (PolicyMismatchException mismatch)
         {
             throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (needed for the run {request.Key}; " +
-                $"{hint})");
+                $"{hint})", mismatch.Code);
         }
     }
 

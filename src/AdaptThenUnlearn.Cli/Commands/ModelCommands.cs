@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
@@ -89,8 +90,14 @@ internal static class ModelCommands
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
-            GeneratorCheckpoint
-                .Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
+            GeneratorCheckpoint.Save(
+                target,
+                networks,
+                new Dictionary<string, string>(TrainedRegime.Write(TermsOf(settings.Training)))
+                {
+                    ["kind"] = Gan,
+                    ["architecture"] = "stylegan2",
+                });
             var sha256 = CheckpointDigest.Compute(target);
             Terminal.WriteJson(new { file = target, sha256 });
             Terminal.WriteResultLine($"{target}: SHA-256 {sha256}");
@@ -206,6 +213,10 @@ internal static class ModelCommands
             StyleMixing: 0,
             EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: Math.Max(8, r1Weight), EarlySteps: 4000, seed);
+
+    // Of the later steps, as a policy has them.
+    private static AdversarialOptions TermsOf(TrainingSettings training) => new(
+        training.R1Weight, training.R1Every, training.PathLengthWeight, training.PathLengthEvery, training.StyleMixing);
 
     private static void RequireSteps(int steps, int decay, double r1Weight)
     {

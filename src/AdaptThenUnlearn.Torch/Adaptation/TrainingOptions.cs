@@ -9,8 +9,14 @@ public static class TrainingOptions
     /// <summary>The settings of one training stage.</summary>
     /// <param name="options">From the policy.</param>
     /// <param name="learningRate">The stage's learning rate.</param>
+    /// <exception cref="ArgumentException">
+    /// The training terms are those of the generator's training (<see cref="AdversarialOptions.AsTrained"/>), and nobody has
+    /// filled them in.
+    /// </exception>
     public static TrainingSettings TrainingSettings(this UnlearningOptions options, double learningRate) => new(
-        options.BatchSize,
+        options.Adversarial.IsAsTrained
+            ? throw new ArgumentException("the values of 'as-trained' are not known", nameof(options))
+            : options.BatchSize,
         learningRate,
         options.Adversarial.R1Weight,
         options.Adversarial.R1Every,

@@ -129,6 +129,7 @@ public static class GeneratorCheckpoint
                 Notes = [.. NotesOn(file, found)],
                 PartsSha256 = [.. CheckpointFormats.FurtherFiles(opened).Select(part => opened.OpenSibling(part).Sha256)],
                 EarlierRuns = file.Metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey),
+                TrainedRegime = TrainedRegime.Read(file.Metadata),
             };
         }
         catch
@@ -540,6 +541,9 @@ public sealed record LoadedGenerator(
     /// names none.
     /// </summary>
     public string? EarlierRuns { get; init; }
+
+    /// <summary>With which training terms it was trained last, as its file says.</summary>
+    public TrainedRegime TrainedRegime { get; init; } = TrainedRegime.Unknown;
 
     /// <summary>
     /// Why it cannot be trained, in words that follow "it"; null where it can. Such a generator is measured and judged, and stays

@@ -174,6 +174,26 @@ public static class GeneratorRequirements
                     $"'{audit.Attack}' {impossible}: remove this attack, or make it 'advisory'");
     }
 
+    /// <summary>The training options with the terms that the policy leaves to the generator's file.</summary>
+    /// <param name="options">Of the policy.</param>
+    /// <param name="regime">What the file says.</param>
+    /// <returns>The same where the policy gives the terms itself.</returns>
+    /// <exception cref="PolicyMismatchException">
+    /// The file does not say them all; the message says what is missing, and how to give them.
+    /// </exception>
+    public static UnlearningOptions WithTrainedTerms(UnlearningOptions options, TrainedRegime regime) =>
+        !options.Adversarial.IsAsTrained
+            ? options
+            : options with
+            {
+                Adversarial = regime.Terms ?? throw new PolicyMismatchException(
+                    "$.unlearning.adversarial",
+                    $"is '{AdversarialOptions.AsTrainedWord}', but the generator's file does not say with which terms it was "
+                        + $"trained: its metadata lack {string.Join(", ", regime.MissingKeys)} (`atu pretrain` writes them); "
+                        + $"nothing is guessed, so give the terms yourself: {regime.Property}",
+                    PolicyCodes.UnknownTerms),
+            };
+
     /// <summary>Refuses training options that do not suit the generator.</summary>
     /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
@@ -181,6 +201,7 @@ public static class GeneratorRequirements
         if (original.WhyNotTrainable is { } fixedForever)
             throw new PolicyMismatchException(
                 "$.generator", $"it {fixedForever}: it can be measured and judged (atu measure, atu govern), and not be trained");
+        options = WithTrainedTerms(options, original.TrainedRegime);
 
         // Refuse a method that needs fresh networks, or a loss term that needs styles, where there are none.
         if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)

@@ -82,6 +82,34 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     }
 
     /// <summary>
+    /// Which training terms the policy leaves to the generator's file, which does not say them; null where it says them, or where
+    /// the policy gives its own.
+    /// </summary>
+    public PolicyMismatchException? FindUnknownTerms()
+    {
+        if (policy.Generator.IsSample || policy.Generator.Format == OnnxFormat.FormatName)
+            return null;   // not trained
+
+        try
+        {
+            GeneratorRequirements.WithTrainedTerms(
+                policy.Unlearning,
+                policy.Unlearning.Adversarial.IsAsTrained && !GeneratorChoice.IsProgram(policy.Generator.Format)
+                    ? TrainedRegime.Read(ReadGenerator().Metadata)
+                    : TrainedRegime.Unknown);
+            return null;
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
+        catch (PolicyMismatchException unknown)
+        {
+            return unknown;
+        }
+    }
+
+    /// <summary>
     /// Why a folder holds too few images for the policy's sample; null where it does not, or where there is none.
     /// </summary>
     public (string Property, string Problem)? TooFewImages

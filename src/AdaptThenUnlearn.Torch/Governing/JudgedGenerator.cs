@@ -31,9 +31,10 @@ internal sealed class JudgedGenerator(
     /// </summary>
     /// <param name="networks">Stay the caller's.</param>
     /// <param name="runs">The runs that trained it, this one last; kept in its metadata, where the format has it.</param>
+    /// <param name="terms">The training terms of this run; kept likewise.</param>
     /// <param name="device">Where the loaded networks go.</param>
     /// <returns>Belongs to the caller.</returns>
-    public LoadedGenerator Save(GanPair networks, IReadOnlyList<EarlierRun> runs, Device device)
+    public LoadedGenerator Save(GanPair networks, IReadOnlyList<EarlierRun> runs, AdversarialOptions terms, Device device)
     {
         var path = folder.GetPath(inputs.RejectedName);
         GeneratorCheckpoint.SaveInFormatOf(
@@ -41,7 +42,7 @@ internal sealed class JudgedGenerator(
             original,
             path,
             networks,
-            new Dictionary<string, string>
+            new Dictionary<string, string>(TrainedRegime.Write(terms))
             {
                 ["policy"] = policy.Name,
                 ["tool"] = tool,

@@ -63,6 +63,9 @@ public sealed class UnlearningRun(
         inputs.CheckGivenImages(original.Generator.Shape);
         _earlierRuns = GeneratorRequirements.RequireEarlierRules(_policy, original.EarlierRuns, DigestOf, Today());
         NoteEarlierRuns(original);
+        var terms = _policy.Unlearning.Adversarial;
+        if (request.Train && original.WhyNotTrainable is null)
+            terms = GeneratorRequirements.WithTrainedTerms(_policy.Unlearning, original.TrainedRegime).Adversarial;
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         var images = ImagesFor(original.Sha256);
         using var forms = ShippedForms.Load(_policy, inputs, original, request.Device);
@@ -102,9 +105,9 @@ public sealed class UnlearningRun(
                 isWarning: true);
 
         // Unlearn, save the result, and measure what was saved.
-        using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
+        using var unlearned = Unlearn(original, terms, classifiers, violated, out var training, cancel);
         using var saved = artifact.Save(
-            unlearned.Networks, EarlierRun.Append(_earlierRuns, _policy, _inputs, before, Today()), request.Device);
+            unlearned.Networks, EarlierRun.Append(_earlierRuns, _policy, _inputs, before, Today()), terms, request.Device);
         if (request.Lock is not null)
         {
             // The seed that decides exists only now. The original is measured again, because before and after are compared on the
@@ -236,13 +239,14 @@ public sealed class UnlearningRun(
 
     private UnlearnedGenerator Unlearn(
         LoadedGenerator original,
+        AdversarialOptions terms,
         PolicyClassifiers classifiers,
         IReadOnlyList<UndesiredFeature> violated,
         out TrainingRecord training,
         CancellationToken cancel)
     {
         // Refuse what cannot be trained, or cannot be saved afterwards, before anything is trained.
-        var options = inputs.WithResolvedData(_policy.Unlearning);
+        var options = inputs.WithResolvedData(_policy.Unlearning) with { Adversarial = terms };
         GeneratorRequirements.RequireCalibratedAnnotators(_policy);
         GeneratorRequirements.RequireTrainable(options, original);
         GradientCheck.Run(original, options);
@@ -263,7 +267,7 @@ public sealed class UnlearningRun(
 
         // Make a discriminator where the checkpoint has none.
         var method = UnlearningMethods.Named(options.Method);
-        using var added = original.Discriminator is null ? MakeDiscriminator(original, method, journal, cancel) : null;
+        using var added = original.Discriminator is null ? MakeDiscriminator(original, options, method, journal, cancel) : null;
 
         // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
@@ -284,7 +288,7 @@ public sealed class UnlearningRun(
             () => MemoryShortage.RunOrExplain(
                 options.Method, options.BatchSize, options.AccumulateOrDefault, () => method.Run(context, cancel)),
             journal);
-        training = CreateTrainingRecord(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
+        training = CreateTrainingRecord(unlearned, feedback, terms, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
     }
 
@@ -300,15 +304,16 @@ public sealed class UnlearningRun(
 
     // A method that trains from scratch needs no discriminator that knows the original's images.
     private ImageDiscriminator MakeDiscriminator(
-        LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
+        LoadedGenerator original, UnlearningOptions options, IUnlearningMethod method, FolderJournal journal,
+        CancellationToken cancel)
     {
         var architecture = GeneratorArchitectures.Named(original.Architecture);
         if (method.TrainsFromScratch)
-            return DiscriminatorWarmUp.CreateUntrained(original.Generator, architecture, _policy.Unlearning.Seed);
+            return DiscriminatorWarmUp.CreateUntrained(original.Generator, architecture, options.Seed);
 
         return _timer.Time(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
-            DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize, _policy.Unlearning.AccumulateOrDefault,
-            () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)),
+            DiscriminatorWarmUp.Name, options.BatchSize, options.AccumulateOrDefault,
+            () => new DiscriminatorWarmUp(options, journal, progress).Run(original.Generator, architecture, cancel)),
             journal);
     }
 
@@ -373,7 +378,8 @@ public sealed class UnlearningRun(
                     + "again on the files as they are now");
     }
 
-    private TrainingRecord CreateTrainingRecord(UnlearnedGenerator unlearned, Feedback feedback, bool warmedUp)
+    private TrainingRecord CreateTrainingRecord(
+        UnlearnedGenerator unlearned, Feedback feedback, AdversarialOptions terms, bool warmedUp)
     {
         var options = _policy.Unlearning;
         var selected = unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.SelectedStep);
@@ -388,7 +394,8 @@ public sealed class UnlearningRun(
             unlearned.Distances.ToOriginal,
             selected is null ? null : new SelectedCandidate(selected.Excess, selected.FrechetDistance),
             warmedUp ? new WarmedUpDiscriminator(options.WarmUp.Steps, (long)options.WarmUp.Steps * options.BatchSize) : null,
-            feedback.CleanBelow > options.CleanBelow ? feedback.CleanBelow : null);
+            feedback.CleanBelow > options.CleanBelow ? feedback.CleanBelow : null,
+            options.Adversarial.IsAsTrained ? terms : null);
     }
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();

@@ -51,7 +51,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 adapted.Parameters,
                 original,
                 options.Repulsion,
-                options.Steps - options.RecoverySteps);
+                options.Steps - options.RecoverySteps,
+                trainer.Generator.Slices);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
         IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
             ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]

@@ -35,7 +35,6 @@ internal enum NameKind
 /// <summary>The names of each kind.</summary>
 internal static class NameKinds
 {
-    private static readonly string[] _distances = ["plain", "relative"];
     private static readonly string[] _ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
     private static readonly string[] _references = [QualityOptions.OriginalGenerator];
 
@@ -47,7 +46,7 @@ internal static class NameKinds
         NameKind.Method => vocabulary.Methods,
         NameKind.Preset => UnlearningPresets.Names,
         NameKind.RepulsionLoss => vocabulary.Repulsions,
-        NameKind.Distance => _distances,
+        NameKind.Distance => RepulsionOptions.Distances,
         NameKind.Precision => UnlearningOptions.PrecisionNames,
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
         NameKind.ClassifierFormat => [.. NameKind.CheckpointFormat.Names(vocabulary), ClassifierChoice.ImageText],

@@ -85,4 +85,9 @@ public static class PolicyCodes
     /// The generator's file holds limits of earlier runs that the policy does not keep, or its list of them is damaged.
     /// </summary>
     public const string DropsEarlierRule = "ATU1152";
+
+    /// <summary>
+    /// The policy leaves the training terms to the generator's file (<c>as-trained</c>), and the file does not say them all.
+    /// </summary>
+    public const string UnknownTerms = "ATU1160";
 }

@@ -60,7 +60,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private PolicyNode Word(ScalarNode word, RecordShape shape, JsonPath path)
     {
         if (shape.Words.TryGetValue(word.Text, out var meant))
-            return Record(meant, shape, null, path);
+            return meant is ObjectNode whole ? Record(whole, shape, null, path) : word;
 
         Report(
             PolicyCodes.UnknownName, word.At, path,

@@ -192,7 +192,10 @@ internal sealed class ShorthandAttribute(string property) : Attribute
 }
 
 /// <summary>An object instead of which one of some words may be written; each stands for a whole object.</summary>
-/// <remarks>The policy in effect, and so the record, has the object: what a word means cannot change there.</remarks>
+/// <remarks>
+/// The policy in effect, and so the record, has the object: what a word means cannot change there. It has the word where the
+/// object is written as one, because only a file of the run says what it means.
+/// </remarks>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class WordsAttribute(string property) : Attribute
 {

@@ -35,16 +35,16 @@ internal abstract record PolicyShape
         };
     }
 
-    private static Dictionary<string, ObjectNode> WordsOf(Type type)
+    private static Dictionary<string, PolicyNode> WordsOf(Type type)
     {
         if (type.GetCustomAttribute<WordsAttribute>() is not { } words)
             return [];
 
-        var forms = (IDictionary)type.GetProperty(words.Property)!.GetValue(null)!;
+        const BindingFlags Anywhere = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+        var forms = (IDictionary)type.GetProperty(words.Property, Anywhere)!.GetValue(null)!;
         return forms.Keys.Cast<string>().Order(StringComparer.Ordinal).ToDictionary(
             word => word,
-            word => (ObjectNode)PolicyText.ParseArgument(
-                JsonSerializer.Serialize(forms[word], type, PolicyJson.Options), word)!);
+            word => PolicyText.ParseArgument(JsonSerializer.Serialize(forms[word], type, PolicyJson.Options), word)!);
     }
 
     private static PolicyMember Member(ParameterInfo parameter, NullabilityInfoContext nullability)
@@ -72,8 +72,11 @@ internal abstract record PolicyShape
 internal sealed record RecordShape(
     Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf, string? Shorthand) : PolicyShape
 {
-    /// <summary>Whole objects that a word stands for, by the word; none where there must be an object.</summary>
-    public IReadOnlyDictionary<string, ObjectNode> Words { get; init; } = new Dictionary<string, ObjectNode>();
+    /// <summary>
+    /// What a word stands for, by the word: a whole object, or itself where the object is known later. None where there must be
+    /// an object.
+    /// </summary>
+    public IReadOnlyDictionary<string, PolicyNode> Words { get; init; } = new Dictionary<string, PolicyNode>();
 }
 
 /// <summary>One property of a record.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Policies;
@@ -28,7 +29,9 @@ namespace AdaptThenUnlearn.Policies;
 /// candidate.
 /// </param>
 /// <param name="CandidateSamples">Number of images by which a candidate is judged; at least 100.</param>
-/// <param name="Adversarial">The training terms of StyleGAN2.</param>
+/// <param name="Adversarial">
+/// The training terms of StyleGAN2; or <c>as-trained</c>, those with which the generator was trained, as its file says.
+/// </param>
 /// <param name="Adaptation">The first stage: copies of the GAN are pulled towards the undesired features.</param>
 /// <param name="Repulsion">How the generator is pushed away from the adapted ones.</param>
 /// <param name="Retention">Keeps clean images near the original ones; weight 0 switches it off.</param>
@@ -165,12 +168,41 @@ public sealed record UnlearningOptions(
 /// <param name="PathLengthWeight">Weight of the path-length penalty; 0 or more.</param>
 /// <param name="PathLengthEvery">Generator steps between two path-length penalties; at least 1.</param>
 /// <param name="StyleMixing">Probability of a second latent, 0 to 1.</param>
+[Words(nameof(Named)), JsonConverter(typeof(AdversarialOptionsConverter))]
 public sealed record AdversarialOptions(
     [Within(0)] double R1Weight,
     [Within(1)] int R1Every,
     [Within(0)] double PathLengthWeight,
     [Within(1)] int PathLengthEvery,
-    [Within(0, 1)] double StyleMixing);
+    [Within(0, 1)] double StyleMixing)
+{
+    /// <summary>The word for the values with which the generator was trained.</summary>
+    public const string AsTrainedWord = "as-trained";
+
+    /// <summary>
+    /// The values with which the generator was trained, as its file says; in a policy <see cref="AsTrainedWord"/>. They are not
+    /// known before the file is read: the weights and the probability are NaN, and nothing is trained with them.
+    /// </summary>
+    public static AdversarialOptions AsTrained { get; } =
+        new(double.NaN, 1, double.NaN, 1, double.NaN) { IsAsTrained = true };
+
+    /// <summary>Whether these are <see cref="AsTrained"/>, whose values the generator's file says.</summary>
+    [JsonIgnore]
+    public bool IsAsTrained { get; private init; }
+
+    /// <summary>The values in one line.</summary>
+    [JsonIgnore]
+    internal string Description => IsAsTrained
+        ? AsTrainedWord
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"R1 weight {R1Weight} every {R1Every} steps, path-length weight {PathLengthWeight} every {PathLengthEvery} steps, "
+                + $"style mixing {StyleMixing}");
+
+    /// <summary>What a word in place of the object means.</summary>
+    internal static IReadOnlyDictionary<string, AdversarialOptions> Named { get; } =
+        new Dictionary<string, AdversarialOptions> { [AsTrainedWord] = AsTrained };
+}
 
 /// <summary>The first stage: copies of the GAN are pulled towards the undesired features.</summary>
 /// <param name="Steps">Generator updates of the adaptation stage; at least 1.</param>
@@ -191,17 +223,32 @@ public sealed record AdaptationOptions(
 /// <param name="Alpha">α in exp(−α·d²), for the losses that have it; positive.</param>
 /// <param name="Distance">
 /// What d² is. <c>plain</c> is ‖θ − θN‖², as in the paper. <c>relative</c> is ‖θ − θN‖² / ‖θG − θN‖², which makes γ and α
-/// portable between generators.
+/// portable between generators. <c>tensor-mean</c> is the mean over the generator's tensors of each tensor's mean squared
+/// difference from θN, as in the published code: every tensor counts the same, whatever its size.
 /// </param>
 /// <param name="Limit">
-/// Repulsion ends where ‖θ − θN‖² has grown to this multiple of ‖θG − θN‖²; above 1. It stops <c>nl2</c>, which has no bound.
+/// Repulsion ends where d² has grown to this multiple of its value at the original generator θG; above 1. It stops <c>nl2</c>,
+/// which has no bound.
 /// </param>
 public sealed record RepulsionOptions(
     [KnownName(NameKind.RepulsionLoss)] string Loss,
     [Within(0)] double Weight,
     [Within(0, Above = true)] double Alpha,
     [KnownName(NameKind.Distance)] string Distance,
-    [Within(1, Above = true)] double Limit);
+    [Within(1, Above = true)] double Limit)
+{
+    /// <summary>‖θ − θN‖², a value of <see cref="Distance"/>.</summary>
+    public const string Plain = "plain";
+
+    /// <summary>‖θ − θN‖² / ‖θG − θN‖², a value of <see cref="Distance"/>.</summary>
+    public const string Relative = "relative";
+
+    /// <summary>The mean over tensors of each tensor's mean squared difference, a value of <see cref="Distance"/>.</summary>
+    public const string TensorMean = "tensor-mean";
+
+    /// <summary>The values of <see cref="Distance"/>.</summary>
+    internal static IReadOnlyList<string> Distances { get; } = [Plain, Relative, TensorMean];
+}
 
 /// <summary>Retention anchoring: for latents whose original image is clean, the new image stays near the original one.</summary>
 /// <param name="Weight">Weight of the mean squared pixel difference; 0 or more, 0 switches it off.</param>

@@ -37,6 +37,8 @@ internal static class TrainingSection
                         CultureInfo.InvariantCulture,
                         $"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the "
                             + $"generator's own images; it is not part of the artifact")));
+        if (training.Adversarial is { } regime)
+            Line("Training terms", Trusted($"those of the generator's training, as its file says: {regime.Description}"));
         Line("Kept", Trusted(Kept(training)));
         if (DistanceOfCandidate(record) is { } distance)
             Line("Its Fréchet distance", [.. distance]);

@@ -153,6 +153,10 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// Below which probability of every undesired class a sample counted as clean, where <c>unlearning.cleanBelow</c> would have left
 /// too few; else null, and left out of the record.
 /// </param>
+/// <param name="Adversarial">
+/// The training terms in effect where <c>unlearning.adversarial</c> is <c>as-trained</c>: those that the generator's file says.
+/// Else null, and left out of the record: the policy has them.
+/// </param>
 public sealed record TrainingRecord(
     string Method,
     long Positives,
@@ -164,7 +168,8 @@ public sealed record TrainingRecord(
     double DistanceFromOriginal,
     SelectedCandidate? Selected = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AdversarialOptions? Adversarial = null);
 
 /// <summary>
 /// A discriminator that the run made because the generator's checkpoint had none; it is not part of the artifact.

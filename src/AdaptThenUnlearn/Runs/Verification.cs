@@ -101,6 +101,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(RunLock.FindProblems(record));
         problems.AddRange(AcceptedRun.FindProblems(record, folder: null, vocabulary));
         problems.AddRange(EarlierRun.FindProblems(record));
+        problems.AddRange(RegimeProblems(record));
 
         foreach (var reading in (record.After ?? record.Before).Shipped ?? [])
             if (!record.Inputs.Any(
@@ -128,6 +129,19 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         {
             IsReworded = !HasSameWording(record.Verdict, then)
         };
+    }
+
+    // The policy has the training terms, or leaves them to the generator's file. Then the record of the training has them.
+    private static IEnumerable<string> RegimeProblems(RunRecord record)
+    {
+        if (record.Training is not { } training)
+            yield break;
+        var isAsTrained = record.Policy.Unlearning.Adversarial.IsAsTrained;
+        if (isAsTrained && training.Adversarial is null or { IsAsTrained: true })
+            yield return "the policy leaves the training terms to the generator's file ('unlearning.adversarial' is "
+                + $"'{AdversarialOptions.AsTrainedWord}'), and the record does not hold them";
+        else if (!isAsTrained && training.Adversarial is not null)
+            yield return "the record holds other training terms beside those of the policy's 'unlearning.adversarial'";
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>

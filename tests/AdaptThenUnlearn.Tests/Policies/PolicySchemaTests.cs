@@ -148,7 +148,7 @@ public sealed class PolicySchemaTests
     public void Export_ListsThatTheRecordsFix_AreClosed()
     {
         Assert.Equal([.. UnlearningPresets.Names], Names(Property(_exported, "unlearning", "preset")));
-        Assert.Equal(["plain", "relative"], Names(Property(_exported, "unlearning", "repulsion", "distance")));
+        Assert.Equal(["plain", "relative", "tensor-mean"], Names(Property(_exported, "unlearning", "repulsion", "distance")));
         Assert.Equal([.. OutputKinds.All, null], Names(OfEveryClassifier("outputs")));
         Assert.Equal(["8-bit", "raw", null], Names(Property(_exported, "evaluation", "range")));
     }

@@ -54,10 +54,10 @@ internal static class RepulsionLossContract
                     && loss.Derivative(distance, 0.25) != loss.Derivative(distance, 0.75));
     }
 
-    // γ / K · Σ L(‖θ − θN‖² / unit): the value and its gradient, which is taken of the whole sum, one parameter after the other.
+    // γ / K · Σ L(d²), any distance: the value and its gradient, which is taken of the whole sum, one parameter after the other.
     public static void TermHasTheLossAndItsGradient(IRepulsionLoss loss)
     {
-        foreach (var distance in (string[])["plain", "relative"])
+        foreach (var distance in (string[])["plain", "relative", "tensor-mean"])
         {
             using var scope = NewDisposeScope();
             using var network = nn.Linear(3, 2);
@@ -67,13 +67,19 @@ internal static class RepulsionLossContract
             using (no_grad())
                 parameters.Values.add_(0.1);
 
-            var value = new RepulsionTerm(loss, adapted, original, Options(loss, distance, weight: 2))
-                .Accumulate(parameters, step: 1);
+            var value =
+                new RepulsionTerm(loss, adapted, original, Options(loss, distance, weight: 2), tensors: parameters.Slices)
+                    .Accumulate(parameters, step: 1);
 
             var (theta, from) = (Doubles(parameters.Values), Doubles(original));
             var models = adapted.Select(Doubles).ToList();
-            double Total(double[] at) => 2.0 / models.Count * models.Sum(model => loss.Value(
-                SquaredDistance(at, model) / (distance == "plain" ? 1 : SquaredDistance(from, model)), Alpha));
+            double Total(double[] at) => 2.0 / models.Count * models.Sum(model => loss.Value(Distance(at, model), Alpha));
+            double Distance(double[] at, double[] model) => distance switch
+            {
+                "plain" => SquaredDistance(at, model),
+                "relative" => SquaredDistance(at, model) / SquaredDistance(from, model),
+                _ => (SquaredDistance(at[..2], model[..2]) / 2 + SquaredDistance(at[2..], model[2..]) / 6) / 2,   // bias, weight
+            };
             Assert.Equal(Total(theta), value, tolerance: 1e-4);
             var gradient = Doubles(parameters.Gradients);
             for (var number = 0; number < theta.Length; number++)

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using static TorchSharp.torch;
 
@@ -91,6 +92,136 @@ public sealed class RepulsionTests
             reference.Agrees($"reci_K{models}_gamma{number}", gammas[number] * RepulsionLosses.Named("il2").Value(value, 1));
             reference.Agrees($"l2_K{models}_gamma{number}", gammas[number] * RepulsionLosses.Named("nl2").Value(value, 1));
             reference.Agrees($"exp_K{models}_gamma{number}", 100 * RepulsionLosses.Named("el2").Value(value, gammas[number]));
+        }
+    }
+
+    // With one adapted model val is d²/2, so γ/val = 2γ/d², −γ·val = −(γ/2)·d² and 100·exp(−γ·val) = 100·exp(−(γ/2)·d²).
+    // NL2 is linear in d², so that its γ can be converted for any number of models: K²/2 times the published one.
+    [Theory]
+    [InlineData("il2", "reci", 1)]
+    [InlineData("el2", "exp", 1)]
+    [InlineData("nl2", "l2", 1)]
+    [InlineData("nl2", "l2", 2)]
+    [InlineData("nl2", "l2", 5)]
+    public void TensorMean_WithThePublishedCodesFactors_HasItsValuesAndGradients(string name, string published, int models)
+    {
+        var reference = Interop.Case("authors_repulsion");
+        using var scope = NewDisposeScope();
+        var theta = reference.Array("theta");
+        var gammas = reference["gammas"].EnumerateArray().Select(gamma => gamma.GetDouble()).ToList();
+        foreach (var number in (int[])[0, 2])
+        {
+            var gamma = gammas[number];
+            var options = name switch
+            {
+                "il2" => new RepulsionOptions(name, 2 * gamma, 1, "tensor-mean", 1e6),
+                "nl2" => new RepulsionOptions(name, gamma * models * models / 2, 1, "tensor-mean", 1e6),
+                _ => new RepulsionOptions(name, 100, gamma / 2, "tensor-mean", 1e6),
+            };
+            using var network = new OfShapes(reference["shapes"].EnumerateObject()
+                .Select(shape => shape.Value.EnumerateArray().Select(size => size.GetInt64()).ToArray()));
+            using var parameters = new ParameterVector(network);
+            parameters.Values.copy_(theta);
+            var term = new RepulsionTerm(
+                RepulsionLosses.Named(name),
+                [.. Enumerable.Range(0, models).Select(model => reference.Array($"adapted_{model}"))],
+                theta, options, tensors: parameters.Slices);
+
+            reference.Agrees($"{published}_K{models}_gamma{number}", term.Accumulate(parameters, step: 1));
+            reference.Agrees($"grad_{published}_K{models}_gamma{number}", parameters.Gradients);
+        }
+    }
+
+    [Theory]
+    [InlineData("il2")]
+    [InlineData("nl2")]
+    [InlineData("el2")]
+    public void TensorMean_AnyLoss_HasTheGradientOfAutograd(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Linear(5, 1));
+        using var parameters = new ParameterVector(network);
+        var original = parameters.Values.clone();
+        Tensor[] adapted = [original + 0.1 * arange(original.numel()) / original.numel(), original - 0.2];
+        using (no_grad())
+            parameters.Values.mul_(0.9);
+        var options = new RepulsionOptions(name, 3, 0.7, "tensor-mean", 1e6);
+        var value = new RepulsionTerm(RepulsionLosses.Named(name), adapted, original, options, tensors: parameters.Slices)
+            .Accumulate(parameters, step: 1);
+
+        var leaf = parameters.Values.detach().to(float64).requires_grad_();
+        var total = zeros([], float64);
+        foreach (var model in adapted)
+        {
+            var tensors = parameters.Slices
+                .Select(slice => nn.functional.mse_loss(slice.ViewOf(leaf), slice.ViewOf(model.to(float64)))).ToArray();
+            var distance = stack(tensors).mean();
+            total = total + name switch { "il2" => 1 / distance, "nl2" => -distance, _ => exp(-0.7 * distance) } * 1.5;
+        }
+
+        total.backward();
+        Assert.Equal(4, parameters.Slices.Count);
+        Assert.Equal(total.item<double>(), value, tolerance: 1e-4 * Math.Abs(value));
+        Assert.True(parameters.Gradients.to(float64).allclose(leaf.grad!, rtol: 1e-4, atol: 1e-7));
+    }
+
+    // Two biases and six weights: (0.3² + 0.5²) / 2 = 0.17. The push is γ·2·0.3 / (2·2) on a bias, γ·2·0.5 / (2·6) on a weight.
+    [Fact]
+    public void TensorMean_TwoTensors_CountTheSameWhateverTheirSizes()
+    {
+        using var scope = NewDisposeScope();
+        using var network = nn.Linear(3, 2);
+        using var parameters = new ParameterVector(network);
+        parameters.Values.zero_();
+        var adapted = cat([full(2, -0.3), full(6, -0.5)]);
+        var term = new RepulsionTerm(
+            RepulsionLosses.Named("nl2"), [adapted], parameters.Values.clone(),
+            new RepulsionOptions("nl2", 2, 1, "tensor-mean", 4), tensors: parameters.Slices);
+
+        Assert.Equal(-2 * 0.17, term.Accumulate(parameters, step: 1), tolerance: 1e-6);
+        Assert.True(parameters.Gradients.allclose(cat([full(2, -0.3), full(6, -1.0 / 6)]), rtol: 1e-5));
+    }
+
+    // The biases alone move, two of 602 parameters: ‖θ − θN‖² hardly grows.
+    [Fact]
+    public void TensorMean_Limit_IsOnTheSameDistance()
+    {
+        using var scope = NewDisposeScope();
+        using var network = nn.Linear(300, 2);
+        using var parameters = new ParameterVector(network);
+        parameters.Values.zero_();
+        var term = new RepulsionTerm(
+            RepulsionLosses.Named("nl2"), [full(602, -0.1)], parameters.Values.clone(),
+            new RepulsionOptions("nl2", 1, 1, "tensor-mean", 4), tensors: parameters.Slices);
+
+        parameters.Values[..2] = 0.15f;   // (0.25² + 0.1²) / 2 = 3.6 times 0.1²
+        Assert.Equal(-0.03625, term.Accumulate(parameters, step: 1), tolerance: 1e-6);
+        Assert.True(parameters.Gradients.count_nonzero().item<long>() == 602);
+        parameters.Gradients.zero_();
+        parameters.Values[..2] = 0.2f;    // 5 times
+        Assert.Equal(-0.04, term.Accumulate(parameters, step: 1), tolerance: 1e-6);
+        Assert.Equal(0, parameters.Gradients.count_nonzero().item<long>());
+    }
+
+    [Fact]
+    public void New_TensorMeanWithoutTheTensors_IsRefused()
+    {
+        using var scope = NewDisposeScope();
+        var original = ones(4);
+        var options = new RepulsionOptions("el2", 1, 0.5, "tensor-mean", 4);
+
+        Assert.Throws<ArgumentException>(() => new RepulsionTerm(new ExponentialL2Repulsion(), [zeros(4)], original, options));
+        Assert.Throws<ArgumentException>(() => new RepulsionTerm(
+            new ExponentialL2Repulsion(), [zeros(4)], original, options, tensors: [new ParameterSlice("only", 0, 3, [3])]));
+    }
+
+    // Parameters of given shapes, in this order.
+    private sealed class OfShapes : nn.Module
+    {
+        public OfShapes(IEnumerable<long[]> shapes) : base("shapes")
+        {
+            foreach (var (number, shape) in shapes.Index())
+                register_parameter($"p{number}", nn.Parameter(zeros(shape)));
         }
     }
 
