@@ -106,8 +106,8 @@ public sealed class GeneratorPretraining : IDisposable
                 CultureInfo.InvariantCulture,
                 $"the saved state has {saved.Step} of {steps} steps, with a learning rate that falls over the last {decay}; it "
                     + $"cannot be continued to {_settings.Steps} steps with a rate that falls over the last "
-                    + $"{_settings.DecaySteps}, because the rates differ from step {falls + 1} on; ask for {steps} and {decay}, "
-                    + "or start again"));
+                    + $"{_settings.DecaySteps}, because the rates differ from step {falls + 1} on; "
+                    + $"ask for {steps} and {decay}, or start again"));
     }
 
     private Dictionary<string, double> WithSteps(IReadOnlyDictionary<string, double> counters) => new(counters)
