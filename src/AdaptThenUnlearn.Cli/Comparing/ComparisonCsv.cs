@@ -9,7 +9,7 @@ public static class ComparisonCsv
     private const string Header =
         "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining," +
         "ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds," +
-        "device,threads,tool,artifact_sha256,failure";
+        "device,threads,tool,artifact_sha256,failure,images_made";
 
     /// <summary>Renders the table; values that were not measured are empty.</summary>
     public static string Render(Comparison comparison) =>
@@ -28,7 +28,7 @@ public static class ComparisonCsv
             outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep,
             outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
             cell.Environment.Threads,
-            cell.Tool, outcome?.ArtifactSha256, cell.Failure);
+            cell.Tool, outcome?.ArtifactSha256, cell.Failure, outcome?.Made);
     }
 
     /// <summary>One line without its end: numbers with six digits, nothing for null, quotes where a text needs them.</summary>
