@@ -9,12 +9,22 @@ public static class ComparisonCsv
     private const string Header =
         "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining," +
         "ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds," +
-        "device,threads,tool,artifact_sha256,failure,images_made";
+        "device,threads,tool,artifact_sha256,failure";
 
-    /// <summary>Renders the table; values that were not measured are empty.</summary>
-    public static string Render(Comparison comparison) =>
-        string.Concat(comparison.Keys().Select(comparison.Find).OfType<ComparedCell>()
-            .Select(cell => Line(comparison, cell)).Prepend(Header).Select(line => line + "\n"));
+    private const string Refusing = ",images_made";
+
+    /// <summary>
+    /// Renders the table; values that were not measured are empty. Where a run refused images, the last column has the number of
+    /// images that were made for those that were kept.
+    /// </summary>
+    public static string Render(Comparison comparison)
+    {
+        var cells = comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().ToList();
+        var refuses = cells.Exists(cell => cell.Outcome is { Made: not null });
+        return string.Concat(cells
+            .Select(cell => Line(comparison, cell) + (refuses ? "," + Line(cell.Outcome?.Made) : ""))
+            .Prepend(Header + (refuses ? Refusing : "")).Select(line => line + "\n"));
+    }
 
     private static string Line(Comparison comparison, ComparedCell cell)
     {
@@ -28,7 +38,7 @@ public static class ComparisonCsv
             outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep,
             outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
             cell.Environment.Threads,
-            cell.Tool, outcome?.ArtifactSha256, cell.Failure, outcome?.Made);
+            cell.Tool, outcome?.ArtifactSha256, cell.Failure);
     }
 
     /// <summary>One line without its end: numbers with six digits, nothing for null, quotes where a text needs them.</summary>
