@@ -28,7 +28,7 @@ public sealed record AttackResults(
     /// <summary>The row of the generator before any unlearning.</summary>
     public const string Original = "original";
 
-    /// <summary>The rows, the original first. A row that refuses images has the original as its generator, and is left out.</summary>
+    /// <summary>The rows, the original first. A row that refuses images is left out: its generator is the original.</summary>
     public IReadOnlyList<string> Methods =>
     [
         Original, .. Comparison.Methods.Where(method => method != ComparedMethods.Reject).Select(method => method.Name)

@@ -57,7 +57,7 @@ internal static class RefusingSection
 
     private static string Describe(CellOutcome outcome, Comparison comparison) =>
         Invariant($"{outcome.Samples:N0} of {outcome.Made:N0} images kept, {Ratio(outcome.MadeForEach!.Value)} images made for ")
-        + Invariant($"each that is kept; the {(ComparisonPage.HasAuditor(comparison) ? "auditor" : "annotator")} finds the class ")
+        + $"each that is kept; the {(ComparisonPage.HasAuditor(comparison) ? "auditor" : "annotator")} finds the class "
         + Invariant($"in {outcome.HitsAfter:N0} of those kept, and in {outcome.HitsBefore:N0} of as many before");
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);

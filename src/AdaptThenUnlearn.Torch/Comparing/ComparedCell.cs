@@ -190,7 +190,7 @@ public sealed record CellOutcome(
         };
     }
 
-    /// <summary>Takes the figures from a generator's images, and from those of them that were kept. Nothing was trained.</summary>
+    /// <summary>Takes the figures from all of a generator's images, and from those that were kept. Nothing was trained.</summary>
     /// <param name="before">Of all images.</param>
     /// <param name="after">Of as many images that were kept.</param>
     /// <param name="made">Number of images that had to be made for those that were kept.</param>

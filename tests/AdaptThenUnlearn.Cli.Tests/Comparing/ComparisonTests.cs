@@ -286,9 +286,10 @@ public sealed class ComparisonTests : IDisposable
 
         // By hand: 98.0 % on the mean of three runs, at 1.30, 1.40 and 1.20 times the distance before.
         Assert.Contains(
-            "`default` unlearns **less** than `reject`: 98.0 % against 99.0 %. It unlearns more in 0 of 3 runs, each compared with "
-                + "refusing its class", page, StringComparison.Ordinal);
-        Assert.Contains("Its images are **worse**: 1.30 × against 1.10 × the Fréchet distance before", page, StringComparison.Ordinal);
+            "`default` unlearns **less** than `reject`: 98.0 % against 99.0 %. It unlearns more in 0 of 3 runs, each compared "
+                + "with refusing its class", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "Its images are **worse**: 1.30 × against 1.10 × the Fréchet distance before", page, StringComparison.Ordinal);
         Assert.DoesNotContain("images made", ComparisonPage.Render(Compared(), "results"), StringComparison.Ordinal);
     }
 
