@@ -107,8 +107,8 @@ public static class RoomRules
         ["Torch.Comparing"] =
         [
             "Torch.Governing", "Torch.Attacks", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Runs",
-            "Measurements", "Policies",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Backend", "Torch.Randomness",
+            "Torch.Threading", "Runs", "Measurements", "Policies",
         ],
 
         // ONNX Runtime, behind the interface that the checkpoints know.

@@ -82,13 +82,117 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Compare_Refusing_MeasuresCleanImagesOnceForEachClassAndMakesNoGenerator()
+    {
+        var policy = house.Policy("refused", "\"minUnlearned\": 0.5");
+        string[] usual =
+        [
+            "compare", policy, "--methods", "reject,fine-tune", "--seeds", "1,2", "--out", house.At("refused-page"),
+            "--work", house.At("refused-runs"), "--threads", "1"
+        ];
+
+        var (exitCode, output, errors) = Atu.Run(usual);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("3 of 3 runs", output, StringComparison.Ordinal);   // one seed is enough
+        var (refused, trained) = (Outcome("reject"), Outcome("fine-tune"));
+        Assert.Equal(
+            (400, 0, 0.0, 0.0), (refused.Samples, refused.Steps, refused.TrainingSeconds, refused.ProcessorSeconds!.Value));
+        Assert.InRange(refused.Made!.Value, 450, 800);   // the annotator finds the class in about a quarter
+        Assert.Equal(refused.Made / 400.0, refused.MadeForEach);
+        Assert.Equal(Sha256Digest.FindAt(house.At("generator.safetensors")), refused.ArtifactSha256);
+
+        // Before is the same measurement as any row's.
+        Assert.Equal(
+            (trained.HitsBefore, trained.FrechetBefore, trained.AnnotatorHitsBefore),
+            (refused.HitsBefore, refused.FrechetBefore, refused.AnnotatorHitsBefore));
+        Assert.Equal(trained.Shares.Select(share => share.Before), refused.Shares.Select(share => share.Before));
+        Assert.True(refused.FrechetRatio > 0);
+        Assert.Contains(
+            FormattableString.Invariant($"| `reject` | 1 of 1 | {100 * refused.Unlearned!.Value:0.0} % | "),
+            File.ReadAllText(house.At("refused-page/results.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            FormattableString.Invariant($"{refused.MadeForEach!.Value:0.00} images made for each that is kept"), errors,
+            StringComparison.Ordinal);
+        var folder = Assert.Single(Directory.GetDirectories(house.At("refused-runs"), "reject-banned-1-*"));
+        Assert.Empty(Directory.GetFileSystemEntries(folder));
+
+        // It is made once, and again with the same figures.
+        Assert.Contains("3 of 3 runs exist already, 0 to go", Atu.Run(usual).Errors, StringComparison.Ordinal);
+        File.Delete(house.At("refused-page/results/cells/reject-banned-1.json"));
+        Assert.Contains("2 of 3 runs exist already, 1 to go", Atu.Run(usual).Errors, StringComparison.Ordinal);
+        Assert.Equal(Figures(refused), Figures(Outcome("reject")));
+
+        // A page is printed with the row if it was made or is asked for, and otherwise without.
+        string[] printed = ["compare", policy, "--seeds", "1,2", "--page-only", "--out", house.At("refused-page")];
+        Assert.Contains("3 of 35 runs", Atu.Run(printed).Output, StringComparison.Ordinal);
+        File.Delete(house.At("refused-page/results/cells/reject-banned-1.json"));
+        Assert.Contains("2 of 34 runs", Atu.Run(printed).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("`reject`", File.ReadAllText(house.At("refused-page/results.md")), StringComparison.Ordinal);
+        Assert.Contains("0 of 1 runs", Atu.Run([.. printed, "--methods", "reject"]).Output, StringComparison.Ordinal);
+
+        CellOutcome Outcome(string method) => System.Text.Json.JsonSerializer.Deserialize<ComparedCell>(
+            File.ReadAllText(house.At($"refused-page/results/cells/{method}-banned-1.json")), RunRecordFile.Json)!.Outcome!;
+
+        static string Figures(CellOutcome outcome) => System.Text.Json.JsonSerializer.Serialize(
+            outcome with { TotalSeconds = 0 }, RunRecordFile.Json);
+    }
+
+    // Its generator is the original, which is attacked anyway.
+    [Fact]
+    public void Compare_RefusingWithAttacks_AttacksTheOriginalAlone()
+    {
+        var (exitCode, output, errors) = Atu.Run(
+            "compare", house.Policy("refused-attacked", "\"minUnlearned\": 0.5"), "--methods", "reject", "--seeds", "1",
+            "--attacks", "truncation", "--out", house.At("refused-attacks"), "--work", house.At("refused-attacked-runs"),
+            "--page-only");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("0 of 1 attacks", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("`reject`", File.ReadAllText(house.At("refused-attacks/attacks.md")), StringComparison.Ordinal);
+    }
+
+    // Without another auditor, the annotator counts what it let through itself.
+    [Fact]
+    public void Compare_RefusingWithoutAnAuditor_IsComplete()
+    {
+        var policy = house.Policy(
+            "refused-alone", "\"minUnlearned\": 0.5", edit: ("\"annotator\": \"annotator\", \"auditor\": \"auditor\"",
+                "\"annotator\": \"annotator\""));
+
+        var (exitCode, _, errors) = Atu.Run(
+            "compare", policy, "--methods", "reject", "--seeds", "1", "--out", house.At("alone-page"),
+            "--work", house.At("alone-runs"), "--threads", "1");
+
+        Assert.True(exitCode == 0, errors);
+        var page = File.ReadAllText(house.At("alone-page/results.md"));
+        Assert.Contains("| `reject` | 1 of 1 | 100.0 % | ", page, StringComparison.Ordinal);
+        Assert.Contains("**PUL is 100 % by construction here:**", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Compare_RefusingAlmostEveryImage_IsARunWithoutResultThatSaysHowMany()
+    {
+        var (exitCode, output, errors) = Atu.Run(
+            "compare", house.Policy("refused-all", "\"minUnlearned\": 0.5"), "--methods", "reject", "--seeds", "1",
+            "--set", "unlearning.cleanBelow=1e-30", "--out", house.At("none-page"), "--work", house.At("none-runs"),
+            "--threads", "1");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("0 of 1 runs, 1 without result", output, StringComparison.Ordinal);
+        Assert.Contains("refusing kept 0 of 2000 images", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "refusing kept 0 of 2000 images", File.ReadAllText(house.At("none-page/results.md")), StringComparison.Ordinal);
+    }
+
     // The policy's own generator replaces a retrained one: a run that changed nothing is near it, and one with other weights is
     // far from it.
     [Fact]
     public void MeasureAgainst_RetrainedGenerator_IsNearForItsLikeAndIsTakenOver()
     {
         var policy = house.Policy("retrained");
-        var (same, other) = (Request("no-repulsion"), Request("no-balance"));
+        var (same, other, refusing) = (Request("no-repulsion"), Request("no-balance"), Request("reject"));
         var retrained = Request("retrain");
         using (TorchSharp.torch.no_grad())
         using (var loaded = same.Inputs.LoadGenerator(TorchSharp.torch.CPU))
@@ -106,17 +210,24 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             (retrained, "generator.safetensors"),
             (same, "generator.safetensors"),
-            (other, "half.safetensors")
+            (other, "half.safetensors"),
+            (refusing, "generator.safetensors")
         })
             Put(request, generator);
 
-        runs.MeasureDistancesTo(retrained, [same, other, retrained], CancellationToken.None);
+        // Refusing leaves no generator behind: its distance is that of the original's clean images.
+        Directory.Delete(FolderOf(refusing), recursive: true);
+        runs.MeasureDistancesTo(retrained, [same, other, retrained, refusing], CancellationToken.None);
 
         var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
         Assert.Equal(Sha256Digest.FindAt(house.At("generator.safetensors")), near.RetrainedSha256);
         // The distance is not 0, because the two are drawn from different latents.
         Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
+        var refused = runs.Found(refusing)!.Outcome!;
+        Assert.Equal(near.RetrainedSha256, refused.RetrainedSha256);
+        Assert.InRange(refused.FrechetToRetrained!.Value, 1e-9, far.FrechetToRetrained.Value);
+        Assert.NotEqual(near.FrechetToRetrained, refused.FrechetToRetrained);
 
         // A folder that has the run, and not its distance, takes that over.
         var elsewhere = Runs("retrained-merged");
@@ -147,10 +258,12 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             new Progress<StageProgress>(),
             TimeProvider.System);
 
+        string FolderOf(ComparisonRequest request) =>
+            Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}");
+
         void Put(ComparisonRequest request, string generator)
         {
-            var folder = Directory.CreateDirectory(
-                Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
+            var folder = Directory.CreateDirectory(FolderOf(request)).FullName;
             File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
             ComparedCellFile.Write(house.At("retrained-cells"), new ComparedCell(
                 ComparedCell.CurrentSchemaVersion,

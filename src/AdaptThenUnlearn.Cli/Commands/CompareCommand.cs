@@ -149,6 +149,14 @@ public sealed class CompareCommand(Terminal terminal)
                     asked, target, Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(AttackPageName)));
         }
 
+        // Print a page from before there was the row `reject` without it, unless the row is asked for.
+        if (parsed.GetValue(_pageOnly) && ComparisonArguments.ParseList(parsed, _methods).Count == 0
+            && !requests.Any(request => IsRefusing(request) && runs.Found(request) is not null))
+        {
+            plan = plan with { Methods = [.. plan.Methods.Where(method => method != ComparedMethods.Reject)] };
+            requests = [.. requests.Where(request => !IsRefusing(request))];
+        }
+
         if (!parsed.GetValue(_pageOnly))
         {
             var own = shard.SelectFrom(requests);
@@ -185,14 +193,17 @@ public sealed class CompareCommand(Terminal terminal)
         return names.Count == 0 ? [] : AttackArguments.Find(names is [AllAttacks] ? [] : names);
     }
 
-    // The original of each class, and the generators that runs have made. A run that was not made has no digest yet.
+    private static bool IsRefusing(ComparisonRequest request) => !ComparedMethods.MakesGenerator(request.Key);
+
+    // The original of each class, and the generators that runs have made. A run that was not made has no digest yet; one that
+    // refuses images makes none.
     private static IEnumerable<(AttackedClass Asked, AttackTarget Target, ComparisonRequest? Request)> Targets(
         IReadOnlyList<AttackedClass> attacked, IReadOnlyList<ComparisonRequest> requests, ComparisonRuns runs)
     {
         foreach (var asked in attacked)
         {
             yield return (asked, AttackTarget.Original, null);
-            foreach (var request in requests.Where(request => request.Key.Class == asked.Class))
+            foreach (var request in requests.Where(request => request.Key.Class == asked.Class && !IsRefusing(request)))
                 yield return (asked, new AttackTarget(request.Key, runs.Found(request)?.Outcome?.ArtifactSha256), request);
         }
     }

@@ -175,7 +175,7 @@ public sealed class ComparisonArguments(Terminal terminal)
                 GeneratorRequirements.RequireLatents(same[0].Policy.Generator, "methods");
                 using var generator = same[0].Inputs.LoadGenerator(CPU);
                 using var classifiers = same[0].Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
-                foreach (var request in same)
+                foreach (var request in same.Where(request => ComparedMethods.MakesGenerator(request.Key)))
                     CheckTraining(request, generator, hint);
             });
     }
@@ -204,8 +204,10 @@ public sealed class ComparisonArguments(Terminal terminal)
         terminal.WriteStatus(cell.Outcome is { } outcome
             ? string.Create(CultureInfo.InvariantCulture,
                 $"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, " +
-                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes "
-                    + $"of training")
+                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, ")
+                + (outcome.MadeForEach is { } made
+                    ? $"{FigureText.Ratio(made)} images made for each that is kept"
+                    : $"{FigureText.Minutes(outcome.TrainingSeconds / 60)} minutes of training")
             : $"{request.Key}: did not finish: {cell.Failure}");
         return cell;
     }

@@ -28,8 +28,11 @@ public sealed record AttackResults(
     /// <summary>The row of the generator before any unlearning.</summary>
     public const string Original = "original";
 
-    /// <summary>The rows, the original first.</summary>
-    public IReadOnlyList<string> Methods => [Original, .. Comparison.Methods.Select(method => method.Name)];
+    /// <summary>The rows, the original first. A row that refuses images is left out: its generator is the original.</summary>
+    public IReadOnlyList<string> Methods =>
+    [
+        Original, .. Comparison.Methods.Where(method => method != ComparedMethods.Reject).Select(method => method.Name)
+    ];
 
     /// <summary>Attacks that were not made.</summary>
     public IReadOnlyList<AttackResult> Missing => [.. Results.Where(result => result.Missing is not null)];

@@ -140,6 +140,9 @@ public sealed record MethodFigures(
     /// <summary>The largest share kept of any retained class.</summary>
     public Spread? LargestShareKept => Over(outcome => outcome.LargestShareKept);
 
+    /// <summary>Number of images made for each that was kept; null where no run refused any.</summary>
+    public Spread? MadeForEach => Over(outcome => outcome.MadeForEach);
+
     /// <summary>Generator updates, adaptation included.</summary>
     public Spread? Steps => Over(outcome => outcome.Steps);
 

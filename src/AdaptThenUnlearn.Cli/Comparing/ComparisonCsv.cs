@@ -11,10 +11,20 @@ public static class ComparisonCsv
         "ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds," +
         "device,threads,tool,artifact_sha256,failure";
 
-    /// <summary>Renders the table; values that were not measured are empty.</summary>
-    public static string Render(Comparison comparison) =>
-        string.Concat(comparison.Keys().Select(comparison.Find).OfType<ComparedCell>()
-            .Select(cell => Line(comparison, cell)).Prepend(Header).Select(line => line + "\n"));
+    private const string Refusing = ",images_made";
+
+    /// <summary>
+    /// Renders the table; values that were not measured are empty. Where a run refused images, the last column has the number of
+    /// images that were made for those that were kept.
+    /// </summary>
+    public static string Render(Comparison comparison)
+    {
+        var cells = comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().ToList();
+        var refuses = cells.Exists(cell => cell.Outcome is { Made: not null });
+        return string.Concat(cells
+            .Select(cell => Line(comparison, cell) + (refuses ? "," + Line(cell.Outcome?.Made) : ""))
+            .Prepend(Header + (refuses ? Refusing : "")).Select(line => line + "\n"));
+    }
 
     private static string Line(Comparison comparison, ComparedCell cell)
     {

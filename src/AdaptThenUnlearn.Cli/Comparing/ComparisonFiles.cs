@@ -44,13 +44,16 @@ public static class ComparisonFiles
                 "unlearned against cost",
                 cost,
                 unlearned,
-                Points(each => each.ProcessorMinutes?.Mean, each => each.Unlearned?.Mean)),
+                Points(Cost, each => each.Unlearned?.Mean)),
             new(
                 "quality against cost",
                 cost,
                 distance,
-                Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
+                Points(Cost, each => each.FrechetRatio?.Mean)),
         ]);
+
+        // What trains nothing costs no minutes, which a logarithmic axis cannot show.
+        static double? Cost(MethodFigures figures) => figures.ProcessorMinutes is { Mean: > 0 and var minutes } ? minutes : null;
 
         IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>
             [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(

@@ -82,7 +82,7 @@ public static partial class ComparisonPage
         {
             text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(MethodTable(comparison, family));
             text.Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Description}")).Append('\n');
-            text.Append(Caution(family.Key));
+            text.Append(family.Key == MethodFamily.Refusing ? RefusingSection.Render(comparison) : Caution(family.Key));
         }
 
         return text.ToString();
@@ -100,16 +100,21 @@ public static partial class ComparisonPage
 
         """;
 
-    private static MarkdownTable MethodTable(Comparison comparison, IEnumerable<ComparedMethod> methods)
+    // Only refusing makes images that it does not keep.
+    private static MarkdownTable MethodTable(Comparison comparison, IGrouping<MethodFamily, ComparedMethod> methods)
     {
+        var refuses = methods.Key == MethodFamily.Refusing;
         var table = new MarkdownTable(
-            "Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share " +
-            "kept", "Largest", "Steps",
-            "Minutes of one core", "Minutes by the clock");
+        [
+            "Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest",
+            .. refuses ? ["Images made for each that is kept"] : Array.Empty<string>(),
+            "Steps", "Minutes of one core", "Minutes by the clock",
+        ]);
         foreach (var method in methods)
         {
             var figures = comparison.Figures(method, comparison.Classes);
             table.AddRow(
+            [
                 $"`{method.Name}`",
                 $"{figures.Cells.Count} of {figures.Planned}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
                 Text(figures.Unlearned, Percent),
@@ -118,9 +123,11 @@ public static partial class ComparisonPage
                 Text(figures.FrechetToRetrained, Plain),
                 Text(figures.SmallestShareKept, Percent),
                 Text(figures.LargestShareKept, Percent),
+                .. refuses ? [Text(figures.MadeForEach, Ratio)] : Array.Empty<string>(),
                 Text(figures.Steps, Whole),
                 Time(figures.ProcessorMinutes),
-                Time(figures.Minutes));
+                Time(figures.Minutes),
+            ]);
 
             string Text(Spread? spread, Func<double, string> unit) => FigureText.Format(spread, unit, figures.Cells.Count);
 
@@ -300,7 +307,7 @@ public static partial class ComparisonPage
 
         - Every run is `atu govern` on the same policy, with one class named undesired and the method's values set in the section
           `unlearning`. The policy's values there hold for every method that does not set them.
-        - Before and after are measured on the same evaluation latents, which are never used in training.
+        {RefusingSection.Protocol(comparison)}- Before and after are measured on the same evaluation latents, which are never used in training.
         - PUL is counted by the {Counter(comparison)}.
         {Compared(comparison)}- The 95 % interval of a run's PUL is Clopper and Pearson's, of the rate after. It treats the rate
           before as known, and does not cover what another seed would give.
@@ -398,10 +405,11 @@ public static partial class ComparisonPage
         MethodFamily.Published => "The published losses",
         MethodFamily.Preset => "Presets",
         MethodFamily.Alone => "One part alone",
+        MethodFamily.Refusing => "Refusing at sampling time",
         _ => "One part left out",
     };
 
-    private static bool HasAuditor(Comparison comparison) =>
+    internal static bool HasAuditor(Comparison comparison) =>
         comparison.Policy.UndesiredFeatures[0].HasIndependentAuditor(comparison.Policy);
 
     private static string Counter(Comparison comparison) => HasAuditor(comparison)

@@ -18,6 +18,9 @@ public sealed class ComparisonSummary(Comparison comparison)
     public IReadOnlyList<SummaryParagraph> Paragraphs() =>
     [
         .. CreateParagraphs("Presets against retraining", ComparedMethods.Retrain, AgainstRetraining, MethodFamily.Preset),
+        .. CreateParagraphs(
+            "Presets against refusing at sampling time, which leaves the generator unchanged", ComparedMethods.Reject,
+            AgainstRefusing, MethodFamily.Preset),
         .. CreateParagraphs("Presets against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Preset),
         .. CreateParagraphs(
             "Presets against the published method", ComparedMethods.PublishedEl2, AgainstOther, MethodFamily.Preset),
@@ -55,6 +58,18 @@ public sealed class ComparisonSummary(Comparison comparison)
                 $"{Times(distance)} retraining's Fréchet distance"
                     + Interval(pairing.Difference(FrechetRatio, isByClass: true), Ratio, " times the distance before"))
             + time;
+    }
+
+    private static string AgainstRefusing(ComparedMethod method, ComparedMethod reject, Pairing pairing)
+    {
+        var (near, far) = (pairing.One.FrechetRatio!.Mean, pairing.Other.FrechetRatio!.Mean);
+        return CompareUnlearning(
+                method, reject, pairing, "run, compared with refusing its class", "runs, each compared with refusing its class",
+                isByClass: true)
+            + CompareImages(
+                near, far,
+                $"{Times(near)} against {Times(far)} the Fréchet distance before"
+                    + Interval(pairing.Difference(FrechetRatio, isByClass: true), Ratio, ""));
     }
 
     private static string AgainstOther(ComparedMethod method, ComparedMethod other, Pairing pairing)

@@ -66,7 +66,9 @@ public sealed record ComparedCell(
 }
 
 /// <summary>The figures of a run that finished.</summary>
-/// <param name="ArtifactSha256">SHA-256 of the generator that was released.</param>
+/// <param name="ArtifactSha256">
+/// SHA-256 of the generator that was released; where images were refused, of the original, which is unchanged.
+/// </param>
 /// <param name="Samples">Number of images before, and of images after, of the same latents.</param>
 /// <param name="HitsBefore">Number of images with the class, before.</param>
 /// <param name="HitsAfter">Number of images with the class, after.</param>
@@ -98,6 +100,9 @@ public sealed record ComparedCell(
 /// <param name="Range">
 /// The range of the images that were judged, as <see cref="Measurement.Range"/>; raw in cells without it.
 /// </param>
+/// <param name="Made">
+/// Number of images that had to be made to keep <paramref name="Samples"/> clean ones; null where none was refused.
+/// </param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -115,7 +120,8 @@ public sealed record CellOutcome(
     SelectedCandidate? Selected = null,
     double? ProcessorSeconds = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? AnnotatorHitsBefore = null,
-    string Range = EvaluationOptions.Raw)
+    string Range = EvaluationOptions.Raw,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Made = null)
 {
     private const double Confidence = 0.95;
 
@@ -156,43 +162,69 @@ public sealed record CellOutcome(
     public double? LargestShareKept =>
         Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();
 
+    /// <summary>Number of images made for each that was kept, at least 1; null where none was refused.</summary>
+    [JsonIgnore]
+    public double? MadeForEach => Made is { } made ? (double)made / Samples : null;
+
     /// <summary>Takes the figures from the record of a run that trained.</summary>
     /// <exception cref="ArgumentException">The run did not train, or has more than one undesired feature.</exception>
     public static CellOutcome FromRecord(RunRecord record)
     {
         if (record.After is not { } after || record.Training is not { } training)
             throw new ArgumentException("nothing was trained: the generator met the policy as it was");
-        if (record.Before.Features is not [var before] || after.Features is not [var afterwards])
-            throw new ArgumentException("a comparison is about one undesired feature");
-
         var trainingStages = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal))
             .ToList();
         var adaptation = record.Policy.Unlearning.Adaptation;
         var adaptationSteps = training.AdaptedDistance is null ? 0 : adaptation.Steps * adaptation.Models;
-        var shares = record.Before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
+        return FromReadings(record.Before, after) with
+        {
+            ArtifactSha256 = record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role)).Sha256,
+            Steps = training.Steps + adaptationSteps + (training.DiscriminatorWarmUp?.Steps ?? 0),
+            KeptStep = training.SelectedStep,
+            TrainingSeconds = Math.Round(trainingStages.Sum(stage => stage.Seconds), 1),
+            TotalSeconds = Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
+            Selected = training.Selected,
+            ProcessorSeconds = trainingStages.TrueForAll(stage => stage.ProcessorSeconds is not null)
+                ? Math.Round(trainingStages.Sum(stage => stage.ProcessorSeconds!.Value), 1)
+                : null,
+        };
+    }
+
+    /// <summary>Takes the figures from all of a generator's images, and from those that were kept. Nothing was trained.</summary>
+    /// <param name="before">Of all images.</param>
+    /// <param name="after">Of as many images that were kept.</param>
+    /// <param name="made">Number of images that had to be made for those that were kept.</param>
+    /// <param name="seconds">Wall time of measuring.</param>
+    /// <exception cref="ArgumentException">There is more than one undesired feature.</exception>
+    internal static CellOutcome FromRefusing(Measurement before, Measurement after, long made, double seconds) =>
+        FromReadings(before, after) with { TotalSeconds = Math.Round(seconds, 1), ProcessorSeconds = 0, Made = made };
+
+    // Without what training adds.
+    private static CellOutcome FromReadings(Measurement before, Measurement after)
+    {
+        if (before.Features is not [var feature] || after.Features is not [var afterwards])
+            throw new ArgumentException("a comparison is about one undesired feature");
+
+        var shares = before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
             share.Class,
             share.Hits,
             after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits));
         return new CellOutcome(
-            record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role)).Sha256,
-            before.Looks[0].Samples,
-            before.Looks[0].Hits,
+            after.GeneratorSha256,
+            feature.Looks[0].Samples,
+            feature.Looks[0].Hits,
             afterwards.Looks[0].Hits,
-            record.Before.Quality?.FrechetDistance,
+            before.Quality?.FrechetDistance,
             after.Quality?.FrechetDistance,
             FrechetToRetrained: null,
             RetrainedSha256: null,
             [.. shares],
-            training.Steps + adaptationSteps + (training.DiscriminatorWarmUp?.Steps ?? 0),
-            training.SelectedStep,
-            Math.Round(trainingStages.Sum(stage => stage.Seconds), 1),
-            Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
-            training.Selected,
-            trainingStages.TrueForAll(stage => stage.ProcessorSeconds is not null)
-                ? Math.Round(trainingStages.Sum(stage => stage.ProcessorSeconds!.Value), 1)
-                : null,
-            before.AnnotatorHits,
-            after.Range);
+            Steps: 0,
+            KeptStep: 0,
+            TrainingSeconds: 0,
+            TotalSeconds: 0,
+            AnnotatorHitsBefore: feature.AnnotatorHits,
+            Range: after.Range);
     }
 }
 

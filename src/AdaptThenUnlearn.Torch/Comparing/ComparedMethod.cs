@@ -36,6 +36,9 @@ public enum MethodFamily
 
     /// <summary>The default preset without one of its parts.</summary>
     LeftOut,
+
+    /// <summary>Nothing is unlearned: images with the class are refused when they are made.</summary>
+    Refusing,
 }
 
 /// <summary>Every row of the comparison. A new one: add its line.</summary>
@@ -53,6 +56,18 @@ public static class ComparedMethods
     [
         "repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"
     ];
+
+    /// <summary>
+    /// Refusing at sampling time: the original generator, and an annotator that lets only clean images through. Its images have
+    /// the distribution that unlearning aims at, and its generator still makes the class.
+    /// </summary>
+    /// <remarks>It sets nothing: the bound of a clean image is the policy's own.</remarks>
+    public static ComparedMethod Reject { get; } = new(
+        "reject",
+        MethodFamily.Refusing,
+        "the original generator as it is; only those of its images are kept that the annotator finds clean",
+        [],
+        OneSeed: true);
 
     /// <summary>Training from scratch without the class: the reference for the others.</summary>
     public static ComparedMethod Retrain { get; } = new(
@@ -93,6 +108,7 @@ public static class ComparedMethods
     /// <summary>All of them, in the order of the page.</summary>
     public static IReadOnlyList<ComparedMethod> All { get; } =
     [
+        Reject,
         Retrain,
         FineTune,
         new(
@@ -141,4 +157,10 @@ public static class ComparedMethods
         new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
         new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
     ];
+
+    /// <summary>
+    /// Whether a run makes a generator of its own, which can be attacked and compared with a retrained one by its file. Refusing
+    /// leaves the original as it is.
+    /// </summary>
+    public static bool MakesGenerator(CellKey run) => run.Method != Reject.Name;
 }

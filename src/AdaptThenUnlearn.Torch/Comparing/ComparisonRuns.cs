@@ -68,6 +68,9 @@ public sealed class ComparisonRuns(
     /// <exception cref="FolderInUseException">Another process is making it.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
     {
+        if (!ComparedMethods.MakesGenerator(request.Key))
+            return MakeRefusing(request, cancel);
+
         // Take the cell that another process made while it had the folder.
         using var folder = RunFolder.Open(FolderOf(request), request.Inputs);
         if (Found(request) is { } made)
@@ -83,25 +86,53 @@ public sealed class ComparisonRuns(
             var asked = new RunRequest(request.Policy, source, Resume: true, Train: true, device, tool, DiscardOtherRuns: true);
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
             cell = record.Training is null
-                ? CreateCell(outcome: null, "there is nothing to unlearn: the generator emits the class within the limits")
-                : CreateCell(CellOutcome.FromRecord(record), failure: null);
+                ? CreateCell(
+                    request, environment, outcome: null,
+                    "there is nothing to unlearn: the generator emits the class within the limits")
+                : CreateCell(request, environment, CellOutcome.FromRecord(record), failure: null);
         }
         catch (Exception failed) when (failed is TrainingDivergedException or FeedbackException)
         {
             // Keep the failure as a result: this method does not finish with this seed.
-            cell = CreateCell(outcome: null, failed.Message);
+            cell = CreateCell(request, environment, outcome: null, failed.Message);
         }
 
         ComparedCellFile.Write(cells, cell);
         return cell;
-
-        ComparedCell CreateCell(CellOutcome? outcome, string? failure) =>
-            new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
     }
+
+    // The folder is only locked: the run leaves no file in it.
+    private ComparedCell MakeRefusing(ComparisonRequest request, CancellationToken cancel)
+    {
+        using var locked = FolderLock.Acquire(FolderOf(request), "run");
+        if (Found(request) is { } made)
+            return made;
+
+        set_num_threads(_threads);
+        var environment = ProcessEnvironment.Capture(device);
+        ComparedCell cell;
+        try
+        {
+            var outcome = new RefusingRun(request, device, progress, clock).Execute(cancel);
+            cell = CreateCell(request, environment, outcome, failure: null);
+        }
+        catch (TooFewCleanException failed)
+        {
+            // Keep the failure as a result, as of a training that did not finish.
+            cell = CreateCell(request, environment, outcome: null, failed.Message);
+        }
+
+        ComparedCellFile.Write(cells, cell);
+        return cell;
+    }
+
+    private ComparedCell CreateCell(
+        ComparisonRequest request, RunEnvironment environment, CellOutcome? outcome, string? failure) =>
+        new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
 
     /// <summary>
     /// Measures the distance to the retrained generator for every cell of a class that lacks it and whose artifact is still
-    /// there.
+    /// there, or that made none because it refused images of the original.
     /// </summary>
     /// <param name="retrained">
     /// The run that retrained without the class. Nothing is measured where its artifact is missing, or where its policy asks for
@@ -122,7 +153,7 @@ public sealed class ComparisonRuns(
             .Where(
                 each => each.Cell?.Outcome is { } outcome
                     && outcome.RetrainedSha256 != reference.ArtifactSha256
-                    && ArtifactOf(each.Request, outcome) is not null)
+                    && (!ComparedMethods.MakesGenerator(each.Request.Key) || ArtifactOf(each.Request, outcome) is not null))
             .ToList();
         if (lacking.Count == 0)
             return;
@@ -134,7 +165,9 @@ public sealed class ComparisonRuns(
         {
             progress.Report(new StageProgress($"distance to {retrained.Key}", done + 1, lacking.Count, Losses: null));
             var outcome = cell!.Outcome!;
-            var distance = measure.MeasureDistance(ArtifactOf(request, outcome)!, cancel);
+            var distance = ComparedMethods.MakesGenerator(request.Key)
+                ? measure.MeasureDistance(ArtifactOf(request, outcome)!, cancel)
+                : new RefusingRun(request, device, progress, clock).MeasureDistanceTo(measure, cancel);
             ComparedCellFile.Write(
                 cells, cell with { Outcome = outcome with { FrechetToRetrained = distance, RetrainedSha256 = measure.Sha256 } });
         }

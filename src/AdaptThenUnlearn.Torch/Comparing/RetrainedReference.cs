@@ -57,6 +57,14 @@ public sealed class RetrainedReference : IDisposable
         return _evaluator.Measure(loaded.Generator, loaded.Sha256, new Progress<long>(), cancel).Quality?.FrechetDistance;
     }
 
+    /// <summary>The same distance of those of a generator's images that an annotator finds clean.</summary>
+    /// <param name="clean">The clean images.</param>
+    /// <param name="sha256">Digest of the generator's checkpoint.</param>
+    /// <param name="cancel">Ends the measurement between two batches.</param>
+    /// <exception cref="TooFewCleanException">Hardly any image is clean.</exception>
+    internal double? MeasureDistance(CleanImages clean, string sha256, CancellationToken cancel) =>
+        clean.Measure(_evaluator, sha256, new Progress<long>(), cancel).Quality?.FrechetDistance;
+
     private LoadedGenerator Load(string path) =>
         GeneratorCheckpoint.Load(path, "auto", sha256: null, discriminatorPath: null, _images.Device);
 

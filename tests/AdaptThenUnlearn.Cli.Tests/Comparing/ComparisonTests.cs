@@ -38,16 +38,32 @@ public sealed class ComparisonTests : IDisposable
         Assert.Matches("^[a-z0-9-]+$", name);
     }
 
+    // Refusing reads no setting of training. What sets its runs apart is their name, as in the digest of every run.
     [Fact]
     public void EveryMethod_AsksForSomethingElse()
     {
-        var asked = ComparedMethods.All.Select(method => PolicyReader.Read(
+        var asked = ComparedMethods.All.Where(method => method != ComparedMethods.Reject).Select(method => PolicyReader.Read(
             Records.PolicyText, "policy.json", Records.Vocabulary,
             [
                 .. CellPolicy.Overrides(method, new CellKey("same", "4", 3), 10000, "/data").Select(PolicyOverride.Parse)
             ]).EffectiveJson);
 
         Assert.Distinct(asked);
+    }
+
+    [Fact]
+    public void DigestOf_Refusing_IsNoTrainedRuns()
+    {
+        Assert.NotEqual(DigestOf(ComparedMethods.Default), DigestOf(ComparedMethods.Reject));
+
+        static string DigestOf(ComparedMethod method) => ComparedCell.DigestOf(
+            PolicyReader.Read(
+                Records.PolicyText, "policy.json", Records.Vocabulary,
+                [
+                    .. CellPolicy.Overrides(method, new CellKey(method.Name, "4", 3), 10000, data: null)
+                        .Select(PolicyOverride.Parse)
+                ]).Policy!,
+            []);
     }
 
     [Fact]
@@ -221,7 +237,7 @@ public sealed class ComparisonTests : IDisposable
             cell with { Outcome = cell.Outcome is { } outcome ? outcome with { Range = "raw" } : null };
     }
 
-    // What the documentation says of runs is what their cells say, in today's words.
+    // What the documentation says of runs is what their cells say, in today's words. The pages are older than the row `reject`.
     [Theory]
     [InlineData("results/mnist/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
     [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
@@ -234,7 +250,8 @@ public sealed class ComparisonTests : IDisposable
             read.Policy!,
             classes.Split(','),
             [1, 2, 3],
-            [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))],
+            [.. ComparedMethods.All.Where(
+                method => methods.Length == 0 ? method != ComparedMethods.Reject : methods.Split(',').Contains(method.Name))],
             Overrides: [],
             Cells: []);
         var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
@@ -244,6 +261,76 @@ public sealed class ComparisonTests : IDisposable
 
         Golden.Check(page, ComparisonPage.Render(documented, "results"), folder: "..");
         Golden.Check(Path.ChangeExtension(page, null) + "/results.csv", ComparisonCsv.Render(documented), folder: "..");
+    }
+
+    [Fact]
+    public void Render_Refusing_SaysWhatItCostsAndWhyItIsNoRelease()
+    {
+        var page = ComparisonPage.Render(Refused(Digits), "results");
+
+        // By hand: 12,500 / 10,000 and 15,000 / 10,000 images, 1000 before and 10 after, 33 over 30, over retraining's 30 and 33.
+        Assert.Contains(
+            "| `reject` | 2 of 2 | 99.0 % | 1.10 × | 1.05 × (1.00 × to 1.10 ×) | – | 90.1 % | 90.1 % | 1.38 (1.25 to 1.50) | 0 | "
+                + "0.0 | 0.0 |",
+            page, StringComparison.Ordinal);
+        Assert.Contains(
+            "- class 1: 10,000 of 12,500 images kept, 1.25 images made for each that is kept; the auditor finds the class in 10 "
+                + "of those kept, and in 1,000 of as many before\n",
+            page, StringComparison.Ordinal);
+        Assert.Contains("**This is no result that can be released as weights:**", page, StringComparison.Ordinal);
+        Assert.Contains("The generator is unchanged.", page, StringComparison.Ordinal);
+        Assert.Contains("What the annotator misses stays.", page, StringComparison.Ordinal);
+        Assert.Contains("below 0.001 (`unlearning.cleanBelow`)", page, StringComparison.Ordinal);
+        Assert.Contains("- `reject` is the exception: it trains nothing.", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("by construction", page, StringComparison.Ordinal);
+
+        // By hand: 98.0 % on the mean of three runs, at 1.30, 1.40 and 1.20 times the distance before.
+        Assert.Contains(
+            "`default` unlearns **less** than `reject`: 98.0 % against 99.0 %. It unlearns more in 0 of 3 runs, each compared "
+                + "with refusing its class", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "Its images are **worse**: 1.30 × against 1.10 × the Fréchet distance before", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("images made", ComparisonPage.Render(Compared(), "results"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_RefusingWithoutAnAuditor_SaysThatNothingElseCanCome()
+    {
+        var page = ComparisonPage.Render(
+            Refused(Digits with { UndesiredFeatures = [Digits.UndesiredFeatures[0] with { Auditor = null }] }), "results");
+
+        Assert.Contains("**PUL is 100 % by construction here:**", page, StringComparison.Ordinal);
+        Assert.Contains("the annotator finds the class in 10 of those kept", page, StringComparison.Ordinal);
+    }
+
+    // A logarithmic axis of cost has no place for what costs nothing.
+    [Fact]
+    public void Publish_Refusing_IsPlotted()
+    {
+        var page = Path.Combine(_folder, "page.md");
+
+        ComparisonFiles.Publish(Refused(Digits), page);
+
+        Assert.True(new FileInfo(Path.Combine(_folder, "page", "tradeoff.png")).Length > 5000);
+        var table = File.ReadAllLines(Path.Combine(_folder, "page", "results.csv"));
+        Assert.EndsWith(",failure,images_made", table[0], StringComparison.Ordinal);
+        Assert.EndsWith(",,12500", Line("reject,1,1,10000,1000,10,"), StringComparison.Ordinal);
+        Assert.EndsWith(",,", Line("default,1,1,"), StringComparison.Ordinal);
+
+        string Line(string start) => Assert.Single(table, line => line.StartsWith(start, StringComparison.Ordinal));
+    }
+
+    private static Comparison Refused(UnlearningPolicy policy) => Compared() with
+    {
+        Policy = policy,
+        Methods = [ComparedMethods.Reject, .. Compared().Methods],
+        Cells = [.. Compared().Cells, Refusing("1", 12_500), Refusing("8", 15_000)],
+    };
+
+    private static ComparedCell Refusing(string name, long made)
+    {
+        var cell = Cell("reject", name, 1, after: 10, distance: 33, seconds: 0);
+        return cell with { Outcome = cell.Outcome! with { Steps = 0, KeptStep = 0, Made = made } };
     }
 
     // Measuring must not depend on where it is done.
