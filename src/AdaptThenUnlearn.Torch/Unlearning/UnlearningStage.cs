@@ -62,6 +62,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
         var schedule =
             new LearningRateSchedule(options.Steps, options.RecoverySteps, LearningRateSchedule.WarmUpFor(options.Steps));
+        var fading = new LearningRateSchedule(options.Steps, options.RecoverySteps);   // without the rise of the first steps
         using var balance = options.ClassBalance.Rate > 0
             ? new ClassBalance(
                 context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
@@ -81,7 +82,9 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 factor,
                 weightTerms,
                 imageTerms,
-                extraFakes,
+                extraFakes is null || options.NegativesAsFakes.Fades != true
+                    ? extraFakes
+                    : extraFakes with { Weight = extraFakes.Weight * fading.FactorAt(done + 1) * fading.FactorAt(done + 1) },
                 balance);
             done++;
             if (done % ClassBalance.Every == 0)

@@ -257,7 +257,15 @@ public sealed record RetentionOptions([Within(0)] double Weight);
 /// <summary>Labelled negatives are added to the discriminator's fake side.</summary>
 /// <param name="Weight">Weight of the negatives' term in the discriminator's loss; 0 or more, 0 switches it off.</param>
 /// <param name="BatchSize">Negatives in a step; at least 1, a multiple of 4 or below 4 (minibatch standard deviation).</param>
-public sealed record NegativesAsFakesOptions([Within(0)] double Weight, [Within(1)] int BatchSize);
+/// <param name="Fades">
+/// Whether the weight falls in recovery, as the square of the learning rate. When absent, it stays.
+/// </param>
+public sealed record NegativesAsFakesOptions(
+    [Within(0)] double Weight,
+    [Within(1)] int BatchSize,
+
+    // An absent value is not written, so that older policies keep their digests.
+    [AbsentMeans(false)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Fades = null);
 
 /// <summary>Class balancing: positives of classes that have become rare are drawn more often.</summary>
 /// <param name="Rate">

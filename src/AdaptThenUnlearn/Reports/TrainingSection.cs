@@ -54,7 +54,8 @@ internal static class TrainingSection
         Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
         Line("Retention anchoring", Trusted(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
         Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant(
-            $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
+            $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step")
+                + (options.NegativesAsFakes.Fades == true ? ", fading in recovery" : "") : "off"));
         Line("Class balancing", Trusted(options.ClassBalance.Rate > 0
             ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}"
             : "off"));

@@ -58,6 +58,18 @@ public sealed class LaterSettingsTests
     }
 
     [Fact]
+    public void Read_FadingNegatives_AreInTheDigestOnlyWhereThePolicySaysSo()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.negativesAsFakes.fades=true"));
+
+        Assert.DoesNotContain("fades", CanonicalJson.Serialize(without.Policy!), StringComparison.Ordinal);
+        Assert.Null(without.Policy!.Unlearning.NegativesAsFakes.Fades);
+        Assert.True(with.Policy!.Unlearning.NegativesAsFakes.Fades);
+        Assert.Contains("\"fades\":true", with.EffectiveJson, StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+    }
+
+    [Fact]
     public void Read_Steps_AreInThePolicyAndInItsDigest()
     {
         var (without, with) = (Read(Smallest), Read(Smallest, "unlearning.discriminatorWarmUp.steps=7"));

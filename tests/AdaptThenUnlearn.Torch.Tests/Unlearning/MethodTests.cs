@@ -71,6 +71,27 @@ public sealed class MethodTests : IDisposable
             Assert.Equal(whole, Weights(resumed.Networks));
     }
 
+    // The weight fades in recovery alone: a run without recovery is the same with and without it.
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(0, true)]
+    public void Run_FadingNegatives_TrainAnotherGeneratorWhereThereIsRecovery(int recoverySteps, bool isSame)
+    {
+        var options = Small.Options with { RecoverySteps = recoverySteps, CandidateEvery = 1000 };
+        var fading = options with { NegativesAsFakes = options.NegativesAsFakes with { Fades = true } };
+
+        Assert.Equal(isSame, Trained(options).SequenceEqual(Trained(fading)));
+
+        byte[] Trained(AdaptThenUnlearn.Policies.UnlearningOptions some)
+        {
+            using var feedback = Feedback();
+            using var unlearned = UnlearningMethods
+                .Named("adapt-then-unlearn")
+                .Run(Context(feedback) with { Options = some }, CancellationToken.None);
+            return Weights(unlearned.Networks);
+        }
+    }
+
     // As with preset paper: the last step's is the only candidate, and hours without one are not lost.
     [Fact]
     public void Run_NoCandidateBeforeTheLast_KeepsThatAndGoesOnFromInBetween()
