@@ -101,6 +101,6 @@ public sealed partial class DocumentedCommandsTests
     [GeneratedRegex(@"`atu (?<rest>[a-z][^`\n]*)`")]
     private static partial Regex QuotedPattern();
 
-    [GeneratedRegex(@"^--[a-z-]+")]
+    [GeneratedRegex(@"^--[a-z][a-z0-9-]*")]
     private static partial Regex OptionPattern();
 }
