@@ -104,6 +104,7 @@ public sealed class CompareCommand(Terminal terminal)
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part, EnvironmentSnapshot.Capture()) : new Shard(1, 1);
         RefuseReservedSettings(parsed, plan);
         var requests = _runs.Requests(scope, plan, parsed, data);
+        plan = plan with { Floor = requests.Count > 0 ? requests[0].Inputs.FindFloor() : null };
 
         // Find earlier retraining runs too, even if retrain is not a row: the other rows are compared with them.
         var retrainedReferences = data is null

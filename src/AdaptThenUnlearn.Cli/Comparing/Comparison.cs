@@ -17,6 +17,12 @@ public sealed record Comparison(
     UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods,
     IReadOnlyList<string> Overrides, IReadOnlyList<ComparedCell> Cells)
 {
+    /// <summary>
+    /// Fréchet distance of real images that were held out from the policy's reference, of all classes; null where it is not
+    /// known.
+    /// </summary>
+    public double? Floor { get; init; }
+
     /// <summary>Every planned run, seed by seed, so that an unfinished table has complete columns.</summary>
     public IEnumerable<CellKey> Keys() =>
         from seed in Seeds
@@ -44,7 +50,10 @@ public sealed record Comparison(
         var keys = Keys().Where(key => key.Method == method.Name && classes.Contains(key.Class)).ToList();
         var made = keys.Select(Find).OfType<ComparedCell>().ToList();
         var finished = made.Where(cell => cell.Outcome is not null).ToList();
-        return new MethodFigures(finished, keys.Count, made.Count(cell => cell.Failure is not null), Retrained, TimingHardware);
+        return new MethodFigures(finished, keys.Count, made.Count(cell => cell.Failure is not null), Retrained, TimingHardware)
+        {
+            Floor = Floor,
+        };
     }
 
     /// <summary>
@@ -68,7 +77,7 @@ public sealed record Comparison(
     public MethodFigures FiguresOf(IEnumerable<ComparedCell> cells)
     {
         var known = cells.ToList();
-        return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimingHardware);
+        return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimingHardware) { Floor = Floor };
     }
 
     /// <summary>The hardware of most runs. Times on other hardware do not compare. Null while there are no runs.</summary>
@@ -114,6 +123,15 @@ public sealed record MethodFigures(
 {
     /// <summary>PUL, as a share.</summary>
     public Spread? Unlearned => Over(outcome => outcome.Unlearned);
+
+    /// <summary>As <see cref="Comparison.Floor"/>.</summary>
+    public double? Floor { get; init; }
+
+    /// <summary>Fréchet distance after.</summary>
+    public Spread? FrechetAfter => Over(outcome => outcome.FrechetAfter);
+
+    /// <summary>Fréchet distance after divided by the floor; null where there is none.</summary>
+    public Spread? ToFloor => Over(outcome => outcome.FrechetAfter / Floor);
 
     /// <summary>Fréchet distance after divided by before.</summary>
     public Spread? FrechetRatio => Over(outcome => outcome.FrechetRatio);

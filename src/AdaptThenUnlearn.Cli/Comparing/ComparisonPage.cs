@@ -106,7 +106,8 @@ public static partial class ComparisonPage
         var refuses = methods.Key == MethodFamily.Refusing;
         var table = new MarkdownTable(
         [
-            "Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest",
+            "Method", "Runs", "PUL", "FD after / before", "FD after", .. ToFloor(comparison), "FD / retraining's", "Ret-FD",
+            "Smallest share kept", "Largest",
             .. refuses ? ["Images made for each that is kept"] : Array.Empty<string>(),
             "Steps", "Minutes of one core", "Minutes by the clock",
         ]);
@@ -119,6 +120,8 @@ public static partial class ComparisonPage
                 $"{figures.Cells.Count} of {figures.Planned}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
                 Text(figures.Unlearned, Percent),
                 Text(figures.FrechetRatio, Times),
+                Text(figures.FrechetAfter, Plain),
+                .. HasFloor(comparison) ? [Text(figures.ToFloor, Floors)] : Array.Empty<string>(),
                 Text(figures.ToRetraining, Times),
                 Text(figures.FrechetToRetrained, Plain),
                 Text(figures.SmallestShareKept, Percent),
@@ -162,18 +165,26 @@ public static partial class ComparisonPage
     private static string Classes(Comparison comparison)
     {
         var text = new StringBuilder("## Class by class\n\nMean over seeds, then the range (lowest to highest). FD ratio: FD " +
-            "after divided by FD before.\n\n");
-        var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(name => new[] { $"{name}: PUL", $"{name}: FD " +
-            "ratio" });
+            "after divided by FD before.");
+        if (HasFloor(comparison))
+            text.Append(" Floors: FD after divided by the floor.");
+        text.Append("\n\n");
+        var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(IEnumerable<string> (name) =>
+        [
+            $"{name}: PUL", $"{name}: FD ratio", .. HasFloor(comparison) ? [$"{name}: floors"] : Array.Empty<string>(),
+        ]);
         var table = new MarkdownTable(["Method", .. columns]);
         foreach (var method in comparison.Methods)
         {
             var byClass = comparison.Classes.Select(name => comparison.Figures(method, name));
-            table.AddRow([$"`{method.Name}`", .. byClass.SelectMany(figures => new[]
-            {
+            table.AddRow([$"`{method.Name}`", .. byClass.SelectMany(IEnumerable<string> (figures) =>
+            [
                 FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count),
                 FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count),
-            })]);
+                .. HasFloor(comparison)
+                    ? [FigureText.Format(figures.ToFloor, Floors, figures.Cells.Count)]
+                    : Array.Empty<string>(),
+            ])]);
         }
 
         return text.Append(table).ToString();
@@ -183,9 +194,10 @@ public static partial class ComparisonPage
     private static string Runs(Comparison comparison)
     {
         var table = new MarkdownTable(
-            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / " +
-            "retraining's", "Ret-FD", "Smallest share kept",
-            "Steps", "Minutes of one core");
+        [
+            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", .. ToFloor(comparison),
+            "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes of one core",
+        ]);
         foreach (var cell in comparison.Keys()
             .Select(comparison.Find)
             .OfType<ComparedCell>()
@@ -193,16 +205,19 @@ public static partial class ComparisonPage
         {
             var figures = comparison.FiguresOf([cell]);
             table.AddRow(
+            [
                 $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}",
                 Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!),
                 Text(cell.Outcome!.FrechetBefore, Plain),
                 Text(cell.Outcome.FrechetAfter, Plain),
                 Mean(figures.FrechetRatio, Times),
+                .. HasFloor(comparison) ? [Mean(figures.ToFloor, Floors)] : Array.Empty<string>(),
                 Mean(figures.ToRetraining, Times),
                 Mean(figures.FrechetToRetrained, Plain),
                 Mean(figures.SmallestShareKept, Percent),
                 Whole(cell.Outcome.Steps),
-                Text(cell.Outcome.ProcessorSeconds / 60, Minutes));
+                Text(cell.Outcome.ProcessorSeconds / 60, Minutes),
+            ]);
         }
 
         return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, with its " +
@@ -419,9 +434,18 @@ public static partial class ComparisonPage
     private static string Distance(Comparison comparison) => comparison.Policy.Quality is { } quality
         ? $"""
             - **FD**: Fréchet distance of the retained classes, in the features of {MarkdownText.Code(quality.Extractor)}.
-            - **Ret-FD**: Fréchet distance to the images of the generator that was retrained without the class.
+            {Floor(comparison)}- **Ret-FD**: Fréchet distance to the images of the generator that was retrained without the class.
             """
         : "- **FD**, **Ret-FD**: not measured, because the policy asks for no image quality.";
+
+    private static string Floor(Comparison comparison) => comparison.Floor is { } floor
+        ? Invariant($"- **Floor**: {floor:0.0000}, the same distance of real images of all classes that were held out from the\n")
+            + "  reference. A generator that is as good as new real images stands at 1.\n"
+        : "";
+
+    private static bool HasFloor(Comparison comparison) => comparison.Floor is not null;
+
+    private static string[] ToFloor(Comparison comparison) => HasFloor(comparison) ? ["FD after / floor"] : [];
 
     private static string Compared(Comparison comparison)
     {

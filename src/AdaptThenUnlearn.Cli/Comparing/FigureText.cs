@@ -15,6 +15,9 @@ public static class FigureText
     /// <summary>A ratio, or a difference of two ratios, without the multiplication sign.</summary>
     public static string Ratio(double value) => Invariant($"{value:0.00}");
 
+    /// <summary>A multiple of the floor.</summary>
+    public static string Floors(double value) => Invariant($"{value:0.0}");
+
     /// <summary>A distance.</summary>
     public static string Plain(double value) => Invariant($"{value:0.000}");
 

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -346,6 +347,30 @@ public sealed class InputFiles
         IProgress<StageProgress> progress,
         CancellationToken cancel) =>
         new ReferenceLoader(_policy, this, classifiers, original, progress, cancel).Load(evaluation);
+
+    /// <summary>
+    /// The floor of the policy's reference: the Fréchet distance of real images that were held out from it, above 0. Null where
+    /// the reference has none, or cannot be read.
+    /// </summary>
+    public double? FindFloor()
+    {
+        if (_policy.Quality?.Reference is not { } named || named == QualityReading.OriginalGenerator)
+            return null;
+
+        var path = Resolve(named);
+        if (Directory.Exists(path) || FeatureMoments.IsFile(path))
+            return null;
+
+        try
+        {
+            using var statistics = ReferenceStatistics.Load(path);
+            return double.IsFinite(statistics.Floor) && statistics.Floor > 0 ? statistics.Floor : null;
+        }
+        catch (CheckpointException)
+        {
+            return null;   // the runs say what is wrong with it
+        }
+    }
 
     /// <inheritdoc cref="GivenImageFiles.Check"/>
     /// <param name="images">Shape of the images that the generator makes.</param>

@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Tests.Comparing;
 
@@ -257,10 +258,25 @@ public sealed class ComparisonTests : IDisposable
         var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
         var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(folder, key)).Where(File.Exists).Select(Documented);
 
-        var documented = plan with { Cells = [.. cells] };
+        // The reference of the avatars has no floor: no images were held out from it.
+        var floor = new InputFiles(read.Policy!, Path.Combine(Repository.Root, policy)).FindFloor();
+        Assert.Equal(policy.Contains("mnist", StringComparison.Ordinal), floor is not null);
+        var documented = plan with { Cells = [.. cells], Floor = floor };
 
         Golden.Check(page, ComparisonPage.Render(documented, "results"), folder: "..");
         Golden.Check(Path.ChangeExtension(page, null) + "/results.csv", ComparisonCsv.Render(documented), folder: "..");
+    }
+
+    [Fact]
+    public void Render_ReferenceWithAFloor_GivesMultiplesOfItBesideEveryRatio()
+    {
+        var page = ComparisonPage.Render(Refused(Digits) with { Floor = 0.5 }, "results");
+
+        // 33 / 0.5, in the table of methods, of classes and of runs
+        Assert.Contains("| `reject` | 2 of 2 | 99.0 % | 1.10 × | 33.000 | 66.0 |", page, StringComparison.Ordinal);
+        Assert.Contains("| 99.0 % | 1.10 × | 66.0 |", page.Split("## Class by class")[1], StringComparison.Ordinal);
+        Assert.Contains("| 33.000 | 1.10 × | 66.0 |", page.Split("## Run by run")[1], StringComparison.Ordinal);
+        Assert.Contains("- **Floor**: 0.5000, the same distance of real images", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -270,7 +286,7 @@ public sealed class ComparisonTests : IDisposable
 
         // By hand: 12,500 / 10,000 and 15,000 / 10,000 images, 1000 before and 10 after, 33 over 30, over retraining's 30 and 33.
         Assert.Contains(
-            "| `reject` | 2 of 2 | 99.0 % | 1.10 × | 1.05 × (1.00 × to 1.10 ×) | – | 90.1 % | 90.1 % | 1.38 (1.25 to 1.50) | 0 | "
+            "| `reject` | 2 of 2 | 99.0 % | 1.10 × | 33.000 | 1.05 × (1.00 × to 1.10 ×) | – | 90.1 % | 90.1 % | 1.38 (1.25 to 1.50) | 0 | "
                 + "0.0 | 0.0 |",
             page, StringComparison.Ordinal);
         Assert.Contains(
