@@ -106,8 +106,8 @@ public static partial class ComparisonPage
         var refuses = methods.Key == MethodFamily.Refusing;
         var table = new MarkdownTable(
         [
-            "Method", "Runs", "PUL", "FD after / before", "FD after", .. ToFloor(comparison), "FD / retraining's", "Ret-FD",
-            "Smallest share kept", "Largest",
+            "Method", "Runs", "PUL", "FD after / before", "FD after", .. WhereFloor(comparison, "FD after / floor"),
+            "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest",
             .. refuses ? ["Images made for each that is kept"] : Array.Empty<string>(),
             "Steps", "Minutes of one core", "Minutes by the clock",
         ]);
@@ -121,7 +121,7 @@ public static partial class ComparisonPage
                 Text(figures.Unlearned, Percent),
                 Text(figures.FrechetRatio, Times),
                 Text(figures.FrechetAfter, Plain),
-                .. HasFloor(comparison) ? [Text(figures.ToFloor, Floors)] : Array.Empty<string>(),
+                .. WhereFloor(comparison, Text(figures.ToFloor, Floors)),
                 Text(figures.ToRetraining, Times),
                 Text(figures.FrechetToRetrained, Plain),
                 Text(figures.SmallestShareKept, Percent),
@@ -166,12 +166,11 @@ public static partial class ComparisonPage
     {
         var text = new StringBuilder("## Class by class\n\nMean over seeds, then the range (lowest to highest). FD ratio: FD " +
             "after divided by FD before.");
-        if (HasFloor(comparison))
-            text.Append(" Floors: FD after divided by the floor.");
+        text.AppendJoin("", WhereFloor(comparison, " Floors: FD after divided by the floor."));
         text.Append("\n\n");
         var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(IEnumerable<string> (name) =>
         [
-            $"{name}: PUL", $"{name}: FD ratio", .. HasFloor(comparison) ? [$"{name}: floors"] : Array.Empty<string>(),
+            $"{name}: PUL", $"{name}: FD ratio", .. WhereFloor(comparison, $"{name}: floors"),
         ]);
         var table = new MarkdownTable(["Method", .. columns]);
         foreach (var method in comparison.Methods)
@@ -181,9 +180,7 @@ public static partial class ComparisonPage
             [
                 FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count),
                 FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count),
-                .. HasFloor(comparison)
-                    ? [FigureText.Format(figures.ToFloor, Floors, figures.Cells.Count)]
-                    : Array.Empty<string>(),
+                .. WhereFloor(comparison, FigureText.Format(figures.ToFloor, Floors, figures.Cells.Count)),
             ])]);
         }
 
@@ -195,8 +192,9 @@ public static partial class ComparisonPage
     {
         var table = new MarkdownTable(
         [
-            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", .. ToFloor(comparison),
-            "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes of one core",
+            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before",
+            .. WhereFloor(comparison, "FD after / floor"), "FD / retraining's", "Ret-FD", "Smallest share kept",
+            "Steps", "Minutes of one core",
         ]);
         foreach (var cell in comparison.Keys()
             .Select(comparison.Find)
@@ -211,7 +209,7 @@ public static partial class ComparisonPage
                 Text(cell.Outcome!.FrechetBefore, Plain),
                 Text(cell.Outcome.FrechetAfter, Plain),
                 Mean(figures.FrechetRatio, Times),
-                .. HasFloor(comparison) ? [Mean(figures.ToFloor, Floors)] : Array.Empty<string>(),
+                .. WhereFloor(comparison, Mean(figures.ToFloor, Floors)),
                 Mean(figures.ToRetraining, Times),
                 Mean(figures.FrechetToRetrained, Plain),
                 Mean(figures.SmallestShareKept, Percent),
@@ -443,9 +441,8 @@ public static partial class ComparisonPage
             + "  reference. A generator that is as good as new real images stands at 1.\n"
         : "";
 
-    private static bool HasFloor(Comparison comparison) => comparison.Floor is not null;
-
-    private static string[] ToFloor(Comparison comparison) => HasFloor(comparison) ? ["FD after / floor"] : [];
+    // A heading or a cell about the floor; none where there is no floor.
+    private static string[] WhereFloor(Comparison comparison, string text) => comparison.Floor is null ? [] : [text];
 
     private static string Compared(Comparison comparison)
     {
