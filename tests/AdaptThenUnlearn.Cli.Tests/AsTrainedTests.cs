@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class AsTrainedTests : IDisposable
 {
     private const string Word = "unlearning.adversarial=as-trained", ByHand =
-        "unlearning.adversarial={ \"r1Weight\": 3.5, \"r1Every\": 16, \"pathLengthWeight\": 0, \"pathLengthEvery\": 4, "
-            + "\"styleMixing\": 0 }";
+        "unlearning.adversarial={ \"r1Weight\": 3.5, \"r1Every\": 16, \"pathLengthWeight\": 1.5, \"pathLengthEvery\": 4, "
+            + "\"styleMixing\": 0.25 }";
 
     private readonly SmallHouse _house = new();
 
@@ -24,10 +24,10 @@ public sealed class AsTrainedTests : IDisposable
         LabelledPictures.Write(_house.At("images"), count: 12);
         Run(
             0, "pretrain", "--data", _house.At("images"), "--out", _house.At("own.safetensors"), "--channels", "8", "6", "4",
-            "--steps", "3", "--decay", "1", "--r1", "3.5", "--threads", "1");
+            "--steps", "3", "--decay", "1", "--r1", "3.5", "--path-length", "1.5", "--style-mixing", "0.25", "--threads", "1");
         var shown = Run(0, "inspect", _house.At("own.safetensors")).Output;
         Assert.Matches(@"metadata training\.r1Weight +3\.5\b", shown);
-        Assert.Matches(@"metadata training\.styleMixing +0\b", shown);
+        Assert.Matches(@"metadata training\.styleMixing +0\.25\b", shown);
         using (var own = GeneratorCheckpoint.Load(
             _house.At("own.safetensors"), "auto", null, null, CPU))
             _house.Furnish(own.Generator);
@@ -38,7 +38,7 @@ public sealed class AsTrainedTests : IDisposable
         var asTrained = Govern(policy, "as-trained", Word);
         var byHand = Govern(policy, "by-hand", ByHand);
         var preset = Govern(policy, "preset");
-        var terms = new AdversarialOptions(3.5, 16, 0, 4, 0);
+        var terms = new AdversarialOptions(3.5, 16, 1.5, 4, 0.25);
         Assert.True(asTrained.Policy.Unlearning.Adversarial.IsAsTrained);
         Assert.Equal(terms, asTrained.Training!.Adversarial);
         Assert.Equal(terms, byHand.Policy.Unlearning.Adversarial);

@@ -1,9 +1,13 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Tests;
 using SkiaSharp;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -161,17 +165,60 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.False(File.Exists(house.At("unfit.safetensors")));
     }
 
+    [Fact]
+    public void Pretrain_FromACheckpoint_GoesOnWithItsWeights()
+    {
+        var (folder, first, second) = (house.At("to-go-on"), house.At("first.safetensors"), house.At("second.safetensors"));
+        LabelledPictures.Write(folder, count: 12);
+        Succeeds("pretrain", "--data", folder, "--out", first, "--channels", "8", "6", "4", "--steps", "3", "--decay", "1");
+
+        // With a rate that falls to zero at once, the weights hardly move.
+        Succeeds("pretrain", "--data", folder, "--out", second, "--from", first, "--steps", "1", "--decay", "1");
+
+        var (before, after) = (Weights(first), Weights(second));
+        Assert.NotEqual(before, after);
+        Assert.All(before.Zip(after), pair => Assert.Equal(pair.First, pair.Second, 0.01f));
+
+        float[] Weights(string path)
+        {
+            using var loaded = GeneratorCheckpoint.Load(path, "auto", sha256: null, discriminatorPath: null, CPU);
+            return [.. loaded.Generator.parameters().SelectMany(parameter => parameter.data<float>().ToArray())];
+        }
+    }
+
+    [Theory]
+    [InlineData("generator.safetensors", 2, "--channels is for networks from scratch", "--channels", "8", "6", "4")]
+    [InlineData("no-discriminator.safetensors", 3, "cannot be trained on: it holds no discriminator")]
+    [InlineData("larger.safetensors", 3, "cannot be trained on: it makes images of 1×32×32, and those to train on are 1×16×16")]
+    public void Pretrain_FromWhatCannotBeTrained_SaysWhy(string start, int code, string expected, params string[] more)
+    {
+        var (folder, target) = (house.At("to-go-on-not"), house.At("not-made.safetensors"));
+        LabelledPictures.Write(folder, count: 12);
+        var large = new StyleGan2Settings(32, 1, LatentSize: 8, MappingLayers: 2, [4, 4, 4, 4]);
+        using (var networks = new GanPair(large.CreateGenerator(), large.CreateDiscriminator()))
+            GeneratorCheckpoint.Save(house.At("larger.safetensors"), networks, new Dictionary<string, string>());
+
+        var (exitCode, _, errors) = Atu.Run(
+            ["pretrain", "--data", folder, "--out", target, "--steps", "3", "--decay", "1", "--from", house.At(start), .. more]);
+
+        Assert.Equal(code, exitCode);
+        Assert.Contains(expected, errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(target));
+    }
+
     [Theory]
     [InlineData("--steps", "0", "--steps is 0; it must be at least 1")]
     [InlineData("--decay", "9", "--decay is 9; it must be from 0 to --steps, which is 3")]
     [InlineData("--r1", "-1", "--r1 is -1; it must be 0, for no penalty, or a positive number")]
+    [InlineData("--path-length", "NaN", "--path-length is NaN; it must be 0, for no penalty, or a positive number")]
+    [InlineData("--style-mixing", "1.5", "--style-mixing is 1.5; it must be from 0 to 1")]
     public void Pretrain_ImpossibleNumber_IsRefusedBeforeAnythingIsRead(string option, string value, string expected)
     {
         List<string> arguments = ["pretrain", "--data", house.At("missing"), "--out", house.At("none.safetensors")];
-        foreach (var (name, usual) in new[] { ("--steps", "3"), ("--decay", "1"), ("--r1", "2") })
-            arguments.AddRange([name, name == option ? value : usual]);
+        foreach (var (name, usual) in new[] { ("--steps", "3"), ("--decay", "1") }.Where(usual => usual.Item1 != option))
+            arguments.AddRange([name, usual]);
 
-        var (exitCode, _, errors) = Atu.Run([.. arguments]);
+        var (exitCode, _, errors) = Atu.Run([.. arguments, option, value]);
 
         Assert.Equal(2, exitCode);
         Assert.Contains(expected, errors, StringComparison.Ordinal);

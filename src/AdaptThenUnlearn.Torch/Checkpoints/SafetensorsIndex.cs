@@ -34,10 +34,10 @@ internal static class SafetensorsIndex
             // file counts.
             var part = SafetensorsFile.Read(index.OpenSibling(PathOf(path, file)));
 
-            // An index in front of a file does not hide which limits it must keep. Two lists are none that can be read.
-            if (part.Metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey) is { } runs)
-                metadata[SafetensorsFile.EarlierRunsKey] =
-                    metadata.GetValueOrDefault(SafetensorsFile.EarlierRunsKey, runs) == runs ? runs : "";
+            // An index in front of files hides neither which limits they must keep nor how they were trained. Two answers are
+            // none that can be read.
+            foreach (var (key, value) in part.Metadata.Where(entry => IsOfTraining(entry.Key)))
+                metadata[key] = metadata.GetValueOrDefault(key, value) == value ? value : "";
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
         }
@@ -54,6 +54,8 @@ internal static class SafetensorsIndex
     /// <exception cref="CheckpointException">The index cannot be read.</exception>
     public static IReadOnlyList<string> Files(CheckpointFile index) =>
         [.. Parse(index).Map.Values.Distinct().Select(file => PathOf(index.Path, file))];
+
+    private static bool IsOfTraining(string key) => key == SafetensorsFile.EarlierRunsKey || TrainedRegime.IsKey(key);
 
     private static string PathOf(string path, string file) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, file);
 

@@ -47,6 +47,9 @@ public sealed class TrainedRegime
     /// </summary>
     public string Property => $"\"adversarial\": {{ {string.Join(", ", _terms.Select(Written))} }}";
 
+    /// <summary>Whether a key of a file's metadata is that of a training term.</summary>
+    internal static bool IsKey(string key) => _terms.Any(term => term.Key == key);
+
     /// <summary>Reads what a file's metadata say.</summary>
     /// <param name="metadata">Text by key; other keys are passed over.</param>
     public static TrainedRegime Read(IReadOnlyDictionary<string, string> metadata)

@@ -18,12 +18,9 @@ public static class ClassifierIdentity
     /// <exception cref="CheckpointException">A further file of the checkpoint cannot be read.</exception>
     public static string Compute(IReadOnlyList<CheckpointFile> files, ClassifierChoice choice)
     {
-        // The index of several files does not tell what is in them.
         var checkpoint = files[0];
-        var parts = CheckpointFormats.FurtherFiles(checkpoint).Select(part => checkpoint.OpenSibling(part).Sha256).ToList();
-        var whole = parts.Count == 0
-            ? checkpoint.Sha256
-            : Sha256Digest.Compute(string.Join('\n', parts.Prepend(checkpoint.Sha256)));
+        var parts = CheckpointFormats.FurtherFiles(checkpoint).Select(part => checkpoint.OpenSibling(part).Sha256);
+        var whole = Sha256Digest.ComputeWhole(checkpoint.Sha256, [.. parts]);
         return CanonicalJson.DigestAsUsed(choice, [whole, .. files.Skip(1).Select(file => file.Sha256)]);
     }
 }

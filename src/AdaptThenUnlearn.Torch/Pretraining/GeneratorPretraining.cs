@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>Settings for training a generator from scratch.</summary>
-/// <param name="Model">Creates its networks.</param>
+/// <summary>Settings for training a generator.</summary>
+/// <param name="Model">Creates its networks, untrained or trained (<see cref="TrainedGan"/>).</param>
 /// <param name="Training">Batch size, learning rate and regularisation. Its R1 weight is that of the later steps.</param>
 /// <param name="Steps">Number of generator updates.</param>
 /// <param name="DecaySteps">Number of last steps in which the learning rate falls linearly to zero.</param>
@@ -19,7 +19,8 @@ public sealed record PretrainingSettings(
     IGanFactory Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed);
 
 /// <summary>
-/// Trains a GAN from scratch on real images. The embedded generators and the retrained baseline are made in this way.
+/// Trains a GAN on real images, from scratch or from trained networks on. The embedded generators and the retrained baseline are
+/// made in this way.
 /// </summary>
 public sealed class GeneratorPretraining : IDisposable
 {
@@ -34,7 +35,7 @@ public sealed class GeneratorPretraining : IDisposable
     private readonly GanPair _networks;
     private readonly AdversarialTrainer _trainer;
 
-    /// <summary>Builds untrained networks.</summary>
+    /// <summary>Creates the networks to train.</summary>
     /// <param name="settings">Sizes of the networks, and settings of the training.</param>
     /// <param name="reals">The real images; stay the caller's.</param>
     /// <param name="device">Where the networks are.</param>

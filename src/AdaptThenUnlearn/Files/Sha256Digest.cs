@@ -18,6 +18,15 @@ public static class Sha256Digest
     public static string Compute(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     /// <summary>
+    /// The digest of a file and of those that it names, because an index of several files does not tell what is in them.
+    /// </summary>
+    /// <param name="own">Digest of the file itself.</param>
+    /// <param name="parts">Digests of the files that it names, in their order; empty where it names none.</param>
+    /// <returns>The file's own digest where it names no other.</returns>
+    public static string ComputeWhole(string own, IReadOnlyCollection<string> parts) =>
+        parts.Count == 0 ? own : Compute(string.Join('\n', parts.Prepend(own)));
+
+    /// <summary>
     /// The digest of a file, for files that are not read afterwards; <see cref="HashedFile"/> is for those that are.
     /// </summary>
     /// <param name="path">A regular file, or a link to one.</param>

@@ -174,17 +174,11 @@ public sealed record AcceptedRun(string Path, string PolicyName, Baseline Baseli
         return known.Contains(null) ? null : CanonicalJson.DigestAsUsed(used, [.. known.OfType<string>()]);
     }
 
-    // An index of several files does not tell what is in them.
     private static string? FindWhole(string role, IReadOnlyList<InputFile> inputs)
     {
-        List<string> parts =
-        [
-            .. Enumerable.Range(1, inputs.Count).Select(number => Find(InputRoles.Part(role, number), inputs))
-                .TakeWhile(part => part is not null).OfType<string>(),
-        ];
-        return Find(role, inputs) is not { } own ? null
-            : parts.Count == 0 ? own
-            : Sha256Digest.Compute(string.Join('\n', parts.Prepend(own)));
+        var parts = Enumerable.Range(1, inputs.Count).Select(number => Find(InputRoles.Part(role, number), inputs))
+            .TakeWhile(part => part is not null).OfType<string>();
+        return Find(role, inputs) is { } own ? Sha256Digest.ComputeWhole(own, [.. parts]) : null;
     }
 
     private static string? Find(string role, IReadOnlyList<InputFile> inputs) =>

@@ -95,24 +95,26 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal("p", whole.Metadata["policy"]);
     }
 
-    // An index in front of a released file does not hide which limits it must keep.
-    [Fact]
-    public void Safetensors_InSeveralFiles_KeepWhatTheirPartsSayOfEarlierRuns()
+    // An index in front of a released file does not hide which limits it must keep, or how it was trained.
+    [Theory]
+    [InlineData(SafetensorsFile.EarlierRunsKey)]
+    [InlineData("training.r1Weight")]
+    public void Safetensors_InSeveralFiles_KeepWhatTheirPartsSayOfTraining(string key)
     {
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)), ("b", "two.safetensors", randn(3)));
-        Write("one", "runs");
-        Assert.Equal("runs", Runs());
-        Write("two", "runs");
-        Assert.Equal("runs", Runs());
-        Write("two", "other runs");
-        Assert.Equal("", Runs());
+        Write("one", "2");
+        Assert.Equal("2", Said());
+        Write("two", "2");
+        Assert.Equal("2", Said());
+        Write("two", "8");
+        Assert.Equal("", Said());
 
-        void Write(string part, string runs) => SafetensorsFile.Write(
+        void Write(string part, string said) => SafetensorsFile.Write(
             At(part + ".safetensors"), new Dictionary<string, Tensor> { [part == "one" ? "a" : "b"] = randn(3) },
-            new Dictionary<string, string> { [SafetensorsFile.EarlierRunsKey] = runs });
+            new Dictionary<string, string> { [key] = said });
 
-        string Runs() => CheckpointFormats.Read(At("model.index.json")).Metadata[SafetensorsFile.EarlierRunsKey];
+        string Said() => CheckpointFormats.Read(At("model.index.json")).Metadata[key];
     }
 
     [Fact]
