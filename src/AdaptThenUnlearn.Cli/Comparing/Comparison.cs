@@ -55,7 +55,8 @@ public sealed record Comparison(
         var finished = made.Where(cell => cell.Outcome is not null).ToList();
         return new MethodFigures(finished, keys.Count, made.Count(cell => cell.Failure is not null), Retrained, TimingHardware)
         {
-            Floor = Floor, ThirdSha256 = Third?.Sha256,
+            Floor = Floor,
+            ThirdSha256 = Third?.Sha256,
         };
     }
 
@@ -82,7 +83,8 @@ public sealed record Comparison(
         var known = cells.ToList();
         return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimingHardware)
         {
-            Floor = Floor, ThirdSha256 = Third?.Sha256,
+            Floor = Floor,
+            ThirdSha256 = Third?.Sha256,
         };
     }
 
