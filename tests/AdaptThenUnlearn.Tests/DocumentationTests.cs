@@ -40,6 +40,7 @@ public sealed partial class DocumentationTests
             FormattableString.Invariant($@"(?m)^\| `candidateMargin` \| .* \| `{UnlearningOptions.DefaultCandidateMargin}` \|$"),
             page);
         Assert.Matches($@"(?m)^\| `precision` \| .* \| `{UnlearningOptions.SinglePrecision}` \|$", page);
+        Assert.Matches($@"(?m)^\| `cleanBy` \| .* \| `{UnlearningOptions.ByAnnotator}` \|$", page);
         Assert.Matches(
             FormattableString.Invariant($@"(?m)^\| `accumulate` \| .* \| `{UnlearningOptions.DefaultAccumulate}` \|$"), page);
     }

@@ -23,15 +23,22 @@ public sealed class CompareCommand(Terminal terminal)
     private readonly ComparisonArguments _runs = new(terminal);
     private readonly Option<string[]> _methods = new("--methods")
     {
-        Description = "Methods to compare, each a row of the table (default: all): " +
-            $"{string.Join(", ", ComparedMethods.All.Select(method => method.Name))}",
+        Description = "Methods to compare, each a row of the table (default: all but " +
+            $"{Listed(" and ", method => method.OnRequest)}): {Listed(", ", _ => true)}",
         HelpName = "a,b,…",
     };
 
     private readonly Option<DirectoryInfo> _data = new("--data")
     {
         Description = "Folder with the real training images, for the row retrain and the figures relative to it; without it " +
-            "that row is left out",
+            "that row is left out. The row retrain-labels needs their labels too",
+    };
+
+    private readonly Option<FileInfo> _third = new("--third-classifier")
+    {
+        Description = "A classifier that counts the class again, in the images that the auditor counts, and is used for " +
+            "nothing else; it must be none of the policy's",
+        HelpName = "FILE",
     };
 
     private readonly Option<DirectoryInfo> _out = new("--out")
@@ -79,7 +86,7 @@ public sealed class CompareCommand(Terminal terminal)
     {
         var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds")
         {
-            _methods, _data, _out, _work, _shard, _merge, _pageOnly, _attacks, _profile, Terminal.Json,
+            _methods, _data, _third, _out, _work, _shard, _merge, _pageOnly, _attacks, _profile, Terminal.Json,
         };
         _runs.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -110,15 +117,23 @@ public sealed class CompareCommand(Terminal terminal)
         var retrainedReferences = data is null
             ? []
             : _runs.Requests(scope, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
-        IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(retrainedReferences, request => request.Key)];
+
+        // Find rows that are run only where they are named, and that an earlier command ran.
+        var onRequest = ComparisonArguments.ParseList(parsed, _methods).Count > 0 || data is null
+            ? []
+            : _runs.Requests(
+                scope, plan with { Methods = [.. ComparedMethods.All.Where(method => method.OnRequest)] }, parsed, data);
+        IReadOnlyList<ComparisonRequest> known =
+            [.. requests.UnionBy(retrainedReferences, request => request.Key).Concat(onRequest)];
 
         // Check that no input or foreign file would be overwritten.
+        var thirdFile = parsed.GetValue(_third)?.FullName;
         var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var outputs = Path.GetDirectoryName(page)!;
         var names = ComparisonFiles.NamesFor(PageName);
         OutputFiles.RequireIn(
-            outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
+            outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data), ("--third-classifier", thirdFile)),
             _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
         WrittenFiles.Add(outputs, names);
         var attackPage = Path.Combine(outputs, AttackPageName);
@@ -126,17 +141,27 @@ public sealed class CompareCommand(Terminal terminal)
         {
             var attackNames = AttackFiles.NamesFor(AttackPageName);
             OutputFiles.RequireIn(
-                outputs, attackNames, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
+                outputs, attackNames,
+                ComparisonArguments.EnumerateInputs(known, ("--data", data), ("--third-classifier", thirdFile)),
                 _ => OutputFiles.IsPage(attackPage, AttackResultsPage.Mark));
             WrittenFiles.Add(outputs, attackNames);
         }
 
-        // Make the missing runs, and print the page after each.
+        // Load the third classifier, and check that it can count.
         var cells = Path.Combine(Path.ChangeExtension(page, null), "cells");
         var device = Machine.Prepare(parsed, terminal);
+        using var third = thirdFile is null ? null : ThirdClassifier.Load(thirdFile, device);
+        if (third is not null)
+        {
+            plan = plan with { Third = new ThirdFile(Path.GetFileName(thirdFile!), third.Sha256) };
+            _runs.CheckThird(scope, requests, third, parsed.GetValue(_pageOnly));
+        }
+
+        // Make the missing runs, and print the page after each.
         var runs = new ComparisonRuns(cells, work, Machine.ToolVersion, device, terminal, TimeProvider.System)
         {
             KeepsThreads = Machine.ChoosesThreads(parsed),
+            Third = third,
         };
         var battery = new ComparisonAttacks(
             Path.ChangeExtension(attackPage, null), AttackBudget.Profiles[parsed.GetRequiredValue(_profile)], attacks,
@@ -158,13 +183,24 @@ public sealed class CompareCommand(Terminal terminal)
             requests = [.. requests.Where(request => !IsRefusing(request))];
         }
 
+        // Print the rows that an earlier command ran by name, without making further runs of them.
+        var own = shard.SelectFrom(requests);
+        var begun = onRequest.Where(request => runs.Found(request) is not null).Select(request => request.Key.Method).ToHashSet();
+        plan = plan with
+        {
+            Methods = [.. ComparedMethods.All.Where(method => plan.Methods.Contains(method) || begun.Contains(method.Name))],
+        };
+        requests = [.. requests, .. onRequest.Where(request => begun.Contains(request.Key.Method))];
+
         if (!parsed.GetValue(_pageOnly))
         {
-            var own = shard.SelectFrom(requests);
             RunMissing(scope, runs, own, () => Publish(plan, known, runs, page), cancel);
+            var shown = shard.SelectFrom(requests);
+            foreach (var request in shown)
+                CountByThird(scope, runs, request, cancel);
             foreach (var retrained in retrainedReferences)
             {
-                var sameClass = own.Where(request => request.Key.Class == retrained.Key.Class).ToList();
+                var sameClass = shown.Where(request => request.Key.Class == retrained.Key.Class).ToList();
                 scope.File.RunWithLocatedErrors(retrained.Inputs, () => runs.MeasureDistancesTo(retrained, sameClass, cancel));
             }
         }
@@ -174,7 +210,7 @@ public sealed class CompareCommand(Terminal terminal)
         if (attacks.Count > 0)
         {
             if (!parsed.GetValue(_pageOnly))
-                Attack(scope, battery, attacked, requests, runs, shard, cancel);
+                Attack(scope, battery, attacked, own, runs, shard, cancel);
             found = PublishAttacks(published, battery, attacked, requests, runs, attackPage);
         }
 
@@ -214,16 +250,16 @@ public sealed class CompareCommand(Terminal terminal)
         ComparisonScope scope,
         ComparisonAttacks battery,
         IReadOnlyList<AttackedClass> attacked,
-        IReadOnlyList<ComparisonRequest> requests,
+        IReadOnlyList<ComparisonRequest> own,
         ComparisonRuns runs,
         Shard shard,
         CancellationToken cancel)
     {
-        var (own, originals) = (shard.SelectFrom(requests), shard.SelectFrom(attacked));
-        foreach (var (asked, target, request) in Targets(attacked, requests, runs))
+        var originals = shard.SelectFrom(attacked);
+        foreach (var (asked, target, request) in Targets(attacked, own, runs))
         {
             var checkpoint = request is null ? null : runs.FindArtifact(request);
-            if (request is null ? !originals.Contains(asked) : !own.Contains(request) || checkpoint is null)
+            if (request is null ? !originals.Contains(asked) : checkpoint is null)
                 continue;
 
             var made = scope.File.RunWithLocatedErrors(asked.Inputs, () => battery.Make(asked, target, checkpoint, cancel));
@@ -304,8 +340,18 @@ public sealed class CompareCommand(Terminal terminal)
                 continue;
             }
 
+            CountByThird(scope, runs, request, cancel);
             publish();
         }
+    }
+
+    private void CountByThird(
+        ComparisonScope scope, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
+    {
+        if (scope.File.RunWithLocatedErrors(request.Inputs, () => runs.CountByThird(request, cancel)) is { } count)
+            terminal.WriteStatus(FormattableString.Invariant(
+                $"{request.Key}: the third classifier finds the class in {count.HitsBefore} images before, and in ")
+                + FormattableString.Invariant($"{count.HitsAfter} after"));
     }
 
     // Refuse --set for values that rows set themselves: different rows would become the same.
@@ -335,19 +381,22 @@ public sealed class CompareCommand(Terminal terminal)
         IReadOnlyList<string> known = [.. ComparedMethods.All.Select(method => method.Name)];
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
             throw new BadArgumentException("--methods: " + Suggestion.NotOneOf(unknown, known, "method"));
+
+        IReadOnlyList<ComparedMethod> methods =
+            [.. ComparedMethods.All.Where(method => names.Count == 0 ? !method.OnRequest : names.Contains(method.Name))];
         if (data is not null)
-            return [.. ComparedMethods.All.Where(method => names.Count == 0 || names.Contains(method.Name))];
-        if (names.Contains(ComparedMethods.Retrain.Name))
+            return methods;
+        if (names.Count > 0 && methods.FirstOrDefault(method => method.NeedsData) is { } lacking)
             throw new BadArgumentException(
-                "the method retrain needs the real images: name their folder with --data, or leave the method out with " +
+                $"the method {lacking.Name} needs the real images: name their folder with --data, or leave the method out with " +
                 "--methods");
         if (names.Count == 0)
             terminal.WriteStatus(
                 "without --data there are no real images to retrain on: the row retrain and the figures relative to it are " +
                 "left out");
-        return [.. ComparedMethods.All.Where(
-            method => names.Count == 0
-                ? method != ComparedMethods.Retrain
-                : names.Contains(method.Name))];
+        return [.. methods.Where(method => !method.NeedsData)];
     }
+
+    private static string Listed(string separator, Func<ComparedMethod, bool> isListed) =>
+        string.Join(separator, ComparedMethods.All.Where(isListed).Select(method => method.Name));
 }

@@ -177,7 +177,31 @@ public sealed class ComparisonArguments(Terminal terminal)
                 using var classifiers = same[0].Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
                 foreach (var request in same.Where(request => ComparedMethods.MakesGenerator(request.Key)))
                     CheckTraining(request, generator, hint);
+                foreach (var request in same.Where(request => request.Policy.Unlearning.IsCleanByLabels))
+                    request.Inputs.CheckGivenImages(generator.Generator.Shape);
             });
+    }
+
+    /// <summary>Checks that a third classifier can count for every run, and that no run uses it for anything else.</summary>
+    /// <param name="scope">As read.</param>
+    /// <param name="requests">The runs.</param>
+    /// <param name="third">The classifier.</param>
+    /// <param name="pageOnly">Whether nothing will be counted, so that the generator is not looked at.</param>
+    /// <exception cref="BadArgumentException">It cannot count, or a run reads its file.</exception>
+    /// <exception cref="DiagnosticException">The generator cannot be read.</exception>
+    public void CheckThird(
+        ComparisonScope scope, IReadOnlyList<ComparisonRequest> requests, ThirdClassifier third, bool pageOnly)
+    {
+        var inputs = requests[0].Inputs;
+        var images = pageOnly ? null : scope.File.RunWithLocatedErrors(inputs, () =>
+        {
+            GeneratorRequirements.RequireLatents(scope.Policy.Generator, "methods");
+            using var generator = inputs.LoadGenerator(CPU);
+            return generator.Generator.Shape;
+        });
+        var others = inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path)));
+        if (third.WhyUnfit(images, scope.Classes, others) is { } problem)
+            throw new BadArgumentException($"--third-classifier {third.Path}: {problem}");
     }
 
     // The policy can be valid while a row needs something that its generator cannot do.

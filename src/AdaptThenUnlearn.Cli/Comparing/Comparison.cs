@@ -23,6 +23,9 @@ public sealed record Comparison(
     /// </summary>
     public double? Floor { get; init; }
 
+    /// <summary>The classifier that counts the class again and is used for nothing else; null where none does.</summary>
+    public ThirdFile? Third { get; init; }
+
     /// <summary>Every planned run, seed by seed, so that an unfinished table has complete columns.</summary>
     public IEnumerable<CellKey> Keys() =>
         from seed in Seeds
@@ -53,6 +56,7 @@ public sealed record Comparison(
         return new MethodFigures(finished, keys.Count, made.Count(cell => cell.Failure is not null), Retrained, TimingHardware)
         {
             Floor = Floor,
+            ThirdSha256 = Third?.Sha256,
         };
     }
 
@@ -77,7 +81,11 @@ public sealed record Comparison(
     public MethodFigures FiguresOf(IEnumerable<ComparedCell> cells)
     {
         var known = cells.ToList();
-        return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimingHardware) { Floor = Floor };
+        return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimingHardware)
+        {
+            Floor = Floor,
+            ThirdSha256 = Third?.Sha256,
+        };
     }
 
     /// <summary>The hardware of most runs. Times on other hardware do not compare. Null while there are no runs.</summary>
@@ -89,6 +97,11 @@ public sealed record Comparison(
     public ComparedCell? Retrained(string className) =>
         Find(new CellKey(ComparedMethods.Retrain.Name, className, ReferenceSeed)) is { Outcome: not null } cell ? cell : null;
 }
+
+/// <summary>The file of a third classifier.</summary>
+/// <param name="Name">Its name without folders.</param>
+/// <param name="Sha256">Its SHA-256.</param>
+public sealed record ThirdFile(string Name, string Sha256);
 
 /// <summary>Two runs of the same class, and of the same seed if both methods have several.</summary>
 /// <param name="One">The run of the method in question.</param>
@@ -126,6 +139,16 @@ public sealed record MethodFigures(
 
     /// <summary>As <see cref="Comparison.Floor"/>.</summary>
     public double? Floor { get; init; }
+
+    /// <summary>SHA-256 of the third classifier; null where there is none.</summary>
+    public string? ThirdSha256 { get; init; }
+
+    /// <summary>PUL by the third classifier, as a share.</summary>
+    public Spread? UnlearnedByThird => Over(outcome => ThirdCount(outcome)?.Unlearned);
+
+    /// <summary>Counts of one run by the third classifier; null where it did not count, or another one did.</summary>
+    public ThirdCount? ThirdCount(CellOutcome outcome) =>
+        ThirdSha256 is not null && outcome.Third?.Sha256 == ThirdSha256 ? outcome.Third : null;
 
     /// <summary>Fréchet distance after.</summary>
     public Spread? FrechetAfter => Over(outcome => outcome.FrechetAfter);

@@ -12,18 +12,27 @@ public static class ComparisonCsv
         "device,threads,tool,artifact_sha256,failure";
 
     private const string Refusing = ",images_made";
+    private const string Third = ",third_hits_before,third_hits_after,third_pul,third_sha256";
 
     /// <summary>
-    /// Renders the table; values that were not measured are empty. Where a run refused images, the last column has the number of
-    /// images that were made for those that were kept.
+    /// Renders the table; values that were not measured are empty. Where a run refused images, a further column has the number of
+    /// images that were made for those that were kept. Where there is a third classifier, further columns have its counts.
     /// </summary>
     public static string Render(Comparison comparison)
     {
         var cells = comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().ToList();
         var refuses = cells.Exists(cell => cell.Outcome is { Made: not null });
+        var counts = comparison.Third is not null;
         return string.Concat(cells
-            .Select(cell => Line(comparison, cell) + (refuses ? "," + Line(cell.Outcome?.Made) : ""))
-            .Prepend(Header + (refuses ? Refusing : "")).Select(line => line + "\n"));
+            .Select(cell => Line(comparison, cell)
+                + (refuses ? "," + Line(cell.Outcome?.Made) : "") + (counts ? "," + CountLine(comparison, cell) : ""))
+            .Prepend(Header + (refuses ? Refusing : "") + (counts ? Third : "")).Select(line => line + "\n"));
+    }
+
+    private static string CountLine(Comparison comparison, ComparedCell cell)
+    {
+        var count = cell.Outcome is { } outcome ? comparison.FiguresOf([cell]).ThirdCount(outcome) : null;
+        return Line(count?.HitsBefore, count?.HitsAfter, count?.Unlearned, count?.Sha256);
     }
 
     private static string Line(Comparison comparison, ComparedCell cell)

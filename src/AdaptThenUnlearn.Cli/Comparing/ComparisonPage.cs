@@ -11,6 +11,8 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 /// <summary>The page of a comparison. Every figure on it, and every sentence with a figure, is computed from the cells.</summary>
 public static partial class ComparisonPage
 {
+    private const string ThirdColumn = "PUL, third";
+
     /// <summary>Renders the page as Markdown.</summary>
     /// <param name="comparison">The plan and its runs.</param>
     /// <param name="files">Folder of the plots and the CSV file, relative to the page.</param>
@@ -92,7 +94,7 @@ public static partial class ComparisonPage
         Each cell shows the mean, then the range (lowest to highest).
 
         - **PUL**: share of the class that was unlearned, counted by the {Counter(comparison)}.
-        {Distance(comparison)}
+        {Third(comparison)}{Distance(comparison)}
         - **Smallest share kept**, **Largest**: for every retained class, its images after divided by its images before. The
           columns show the smallest and the largest of these.
         - **Steps**: generator updates, adaptation included.
@@ -106,7 +108,8 @@ public static partial class ComparisonPage
         var refuses = methods.Key == MethodFamily.Refusing;
         var table = new MarkdownTable(
         [
-            "Method", "Runs", "PUL", "FD after / before", "FD after", .. WhereFloor(comparison, "FD after / floor"),
+            "Method", "Runs", "PUL", .. WhereThird(comparison, ThirdColumn), "FD after / before", "FD after",
+            .. WhereFloor(comparison, "FD after / floor"),
             "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest",
             .. refuses ? ["Images made for each that is kept"] : Array.Empty<string>(),
             "Steps", "Minutes of one core", "Minutes by the clock",
@@ -119,6 +122,7 @@ public static partial class ComparisonPage
                 $"`{method.Name}`",
                 $"{figures.Cells.Count} of {figures.Planned}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
                 Text(figures.Unlearned, Percent),
+                .. WhereThird(comparison, Text(figures.UnlearnedByThird, Percent)),
                 Text(figures.FrechetRatio, Times),
                 Text(figures.FrechetAfter, Plain),
                 .. WhereFloor(comparison, Text(figures.ToFloor, Floors)),
@@ -170,7 +174,8 @@ public static partial class ComparisonPage
         text.Append("\n\n");
         var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(IEnumerable<string> (name) =>
         [
-            $"{name}: PUL", $"{name}: FD ratio", .. WhereFloor(comparison, $"{name}: floors"),
+            $"{name}: PUL", .. WhereThird(comparison, $"{name}: {ThirdColumn}"), $"{name}: FD ratio",
+            .. WhereFloor(comparison, $"{name}: floors"),
         ]);
         var table = new MarkdownTable(["Method", .. columns]);
         foreach (var method in comparison.Methods)
@@ -179,6 +184,7 @@ public static partial class ComparisonPage
             table.AddRow([$"`{method.Name}`", .. byClass.SelectMany(IEnumerable<string> (figures) =>
             [
                 FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count),
+                .. WhereThird(comparison, FigureText.Format(figures.UnlearnedByThird, Percent, figures.Cells.Count)),
                 FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count),
                 .. WhereFloor(comparison, FigureText.Format(figures.ToFloor, Floors, figures.Cells.Count)),
             ])]);
@@ -192,7 +198,7 @@ public static partial class ComparisonPage
     {
         var table = new MarkdownTable(
         [
-            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before",
+            "Run", "PUL (95 % interval)", .. WhereThird(comparison, ThirdColumn), "FD before", "FD after", "FD after / before",
             .. WhereFloor(comparison, "FD after / floor"), "FD / retraining's", "Ret-FD", "Smallest share kept",
             "Steps", "Minutes of one core",
         ]);
@@ -206,6 +212,7 @@ public static partial class ComparisonPage
             [
                 $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}",
                 Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!),
+                .. WhereThird(comparison, Mean(figures.UnlearnedByThird, Percent)),
                 Text(cell.Outcome!.FrechetBefore, Plain),
                 Text(cell.Outcome.FrechetAfter, Plain),
                 Mean(figures.FrechetRatio, Times),
@@ -363,6 +370,7 @@ public static partial class ComparisonPage
             .. comparison.Missing().GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: " +
                 $"{DescribeRuns(comparison, [.. keys])}"),
             .. WithoutRetrainedDistance(comparison),
+            .. Uncounted(comparison),
             .. Untimed(comparison),
         ];
         return "## What is missing\n\n" + (lines.Length == 0 ? "Nothing.\n" : string.Concat(lines.Select(line => $"- {line}\n")));
@@ -411,6 +419,20 @@ public static partial class ComparisonPage
                 "were left to compare";
     }
 
+    // Runs that the third classifier did not count, or that another one counted.
+    private static IEnumerable<string> Uncounted(Comparison comparison)
+    {
+        var uncounted =
+            from method in comparison.Methods
+            let figures = comparison.Figures(method, comparison.Classes)
+            from cell in figures.Cells
+            where figures.ThirdCount(cell.Outcome!) is null
+            select cell;
+        if (comparison.Third is not null && uncounted.Count() is > 0 and var runs)
+            yield return $"PUL by the third classifier of {FormatCount(runs, "run", "runs")}: to count it, run the whole " +
+                "command without `--page-only`, with the generators under `--work`";
+    }
+
     /// <summary>The heading of a family of methods.</summary>
     public static string Heading(MethodFamily family) => family switch
     {
@@ -429,12 +451,26 @@ public static partial class ComparisonPage
         ? "auditor, which neither labels feedback nor chooses candidates"
         : "**annotator, which also labels feedback and chooses candidates**, because the policy names no other auditor";
 
+    private static string Third(Comparison comparison) => comparison.Third is { } third
+        ? $"""
+            - **{ThirdColumn}**: the same share, counted by {MarkdownText.Code(third.Name)} (SHA-256 `{third.Sha256[..8]}…`)
+              in the same images; it is used for nothing else: it labels no feedback, chooses no candidate and judges nothing.
+
+            """
+        : "";
+
     private static string Distance(Comparison comparison) => comparison.Policy.Quality is { } quality
         ? $"""
             - **FD**: Fréchet distance of the retained classes, in the features of {MarkdownText.Code(quality.Extractor)}.
             {Floor(comparison)}- **Ret-FD**: Fréchet distance to the images of the generator that was retrained without the class.
-            """
+            """ + Retraining(comparison)
         : "- **FD**, **Ret-FD**: not measured, because the policy asks for no image quality.";
+
+    // Says which of several retrainings the figures mean.
+    private static string Retraining(Comparison comparison) =>
+        comparison.Methods.Any(method => method.NeedsData && method != ComparedMethods.Retrain)
+            ? "\n- **FD / retraining's** and **Ret-FD** mean the row `retrain` alone, in every row."
+            : "";
 
     private static string Floor(Comparison comparison) => comparison.Floor is { } floor
         ? Invariant($"- **Floor**: {floor:0.0000}, the same distance of real images of all classes that were held out from the\n")
@@ -443,6 +479,9 @@ public static partial class ComparisonPage
 
     // A heading or a cell about the floor; none where there is no floor.
     private static string[] WhereFloor(Comparison comparison, string text) => comparison.Floor is null ? [] : [text];
+
+    // A heading or a cell about the third classifier; none where there is none.
+    private static string[] WhereThird(Comparison comparison, string text) => comparison.Third is null ? [] : [text];
 
     private static string Compared(Comparison comparison)
     {

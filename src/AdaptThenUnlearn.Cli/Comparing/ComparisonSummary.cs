@@ -19,6 +19,9 @@ public sealed class ComparisonSummary(Comparison comparison)
     [
         .. CreateParagraphs("Presets against retraining", ComparedMethods.Retrain, AgainstRetraining, MethodFamily.Preset),
         .. CreateParagraphs(
+            "Other retrainings against retraining", ComparedMethods.Retrain, AgainstOther,
+            method => method.NeedsData && method != ComparedMethods.Retrain),
+        .. CreateParagraphs(
             "Presets against refusing at sampling time, which leaves the generator unchanged", ComparedMethods.Reject,
             AgainstRefusing, MethodFamily.Preset),
         .. CreateParagraphs("Presets against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Preset),
@@ -33,11 +36,16 @@ public sealed class ComparisonSummary(Comparison comparison)
 
     private IEnumerable<SummaryParagraph> CreateParagraphs(
         string about, ComparedMethod other, Func<ComparedMethod, ComparedMethod, Pairing, string> sentence,
-        params MethodFamily[] families)
+        params MethodFamily[] families) =>
+        CreateParagraphs(about, other, sentence, method => families.Contains(method.Family));
+
+    private IEnumerable<SummaryParagraph> CreateParagraphs(
+        string about, ComparedMethod other, Func<ComparedMethod, ComparedMethod, Pairing, string> sentence,
+        Func<ComparedMethod, bool> isAbout)
     {
         var sentences =
             from method in comparison.Methods
-            where families.Contains(method.Family)
+            where isAbout(method)
             let pairing = new Pairing(comparison, comparison.Pairs(method, other))
             where pairing.Pairs.Count > 0
             select sentence(method, other, pairing) + Failures(method) + Failures(other);

@@ -28,6 +28,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <summary>The undesired features.</summary>
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
+    /// <summary>The undesired classes, as the annotators call them.</summary>
+    public IReadOnlyList<string> ClassNames { get; } = [.. features.Select(feature => feature.Rule.Class).Distinct()];
+
     /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
 

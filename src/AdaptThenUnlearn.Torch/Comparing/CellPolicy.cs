@@ -53,14 +53,10 @@ public static class CellPolicy
     /// <param name="key">The run.</param>
     /// <param name="samples">Number of images that every run measures: the policy's <c>evaluation.samples</c>.</param>
     /// <param name="data">Absolute path of the folder with the real images; used only for methods that train on them.</param>
-    public static IReadOnlyList<string> Overrides(ComparedMethod method, CellKey key, int samples, string? data)
-    {
-        var needsData = method.Settings.Contains("method=retrain");
-        return
-        [
-            .. Own(key, samples),
-            .. method.Settings.Select(setting => $"unlearning.{setting}"),
-            .. needsData && data is not null ? [$"{Data}={JsonSerializer.Serialize(data)}"] : Array.Empty<string>(),
-        ];
-    }
+    public static IReadOnlyList<string> Overrides(ComparedMethod method, CellKey key, int samples, string? data) =>
+    [
+        .. Own(key, samples),
+        .. method.Settings.Select(setting => $"unlearning.{setting}"),
+        .. method.NeedsData && data is not null ? [$"{Data}={JsonSerializer.Serialize(data)}"] : Array.Empty<string>(),
+    ];
 }

@@ -103,6 +103,7 @@ public sealed record ComparedCell(
 /// <param name="Made">
 /// Number of images that had to be made to keep <paramref name="Samples"/> clean ones; null where none was refused.
 /// </param>
+/// <param name="Third">The same images with the class, counted by a third classifier; null where none counted them.</param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -121,7 +122,8 @@ public sealed record CellOutcome(
     double? ProcessorSeconds = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? AnnotatorHitsBefore = null,
     string Range = EvaluationOptions.Raw,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Made = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Made = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ThirdCount? Third = null)
 {
     private const double Confidence = 0.95;
 
@@ -226,6 +228,19 @@ public sealed record CellOutcome(
             AnnotatorHitsBefore: feature.AnnotatorHits,
             Range: after.Range);
     }
+}
+
+/// <summary>
+/// Number of images with the class, of those that the auditor counted, by a classifier that is used for nothing else.
+/// </summary>
+/// <param name="Sha256">SHA-256 of the classifier's checkpoint.</param>
+/// <param name="HitsBefore">Number of images with the class, before.</param>
+/// <param name="HitsAfter">Number of images with the class, after.</param>
+public sealed record ThirdCount(string Sha256, long HitsBefore, long HitsAfter)
+{
+    /// <summary>As <see cref="CellOutcome.Unlearned"/>.</summary>
+    [JsonIgnore]
+    public double? Unlearned => UnlearnedShare.Compute(HitsBefore, HitsAfter);
 }
 
 /// <summary>Number of images of one retained class.</summary>

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Policies;
+
 namespace AdaptThenUnlearn.Torch.Comparing;
 
 /// <summary>One row of the comparison: overrides of the policy's <c>unlearning</c> section.</summary>
@@ -11,13 +13,21 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 /// <param name="IncludesAdaptationSteps">
 /// Whether the method has one stage and gets the steps of both, so that it costs as much as the method that it is compared with.
 /// </param>
+/// <param name="OnRequest">
+/// Whether it is run only where it is named. This is so for rows that cost hours and that no figure of another row needs.
+/// </param>
 public sealed record ComparedMethod(
     string Name,
     MethodFamily Family,
     string Description,
     IReadOnlyList<string> Settings,
     bool OneSeed = false,
-    bool IncludesAdaptationSteps = false);
+    bool IncludesAdaptationSteps = false,
+    bool OnRequest = false)
+{
+    /// <summary>Whether it trains from scratch on the real images, which have to be given.</summary>
+    public bool NeedsData => Settings.Contains("method=retrain");
+}
 
 /// <summary>Kinds of rows.</summary>
 public enum MethodFamily
@@ -75,14 +85,28 @@ public static class ComparedMethods
         MethodFamily.Baseline,
         "training from scratch, for 20,000 steps, on those real images that the annotator finds clean of the class; it may "
             + "make the class all the same, for it interpolates between those that it was shown",
-        [
-            // Options that retraining does not read are fixed, so that a change of presets does not repeat hours of training.
-            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02",
-            "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
-            "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives,
-            "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
-        ],
+        [.. Retraining(steps: 20000, decay: 4000), "cleanBy=null"],
         OneSeed: true);
+
+    /// <summary>
+    /// The same training on the images that their true labels say are not of the class: what the annotator costs it.
+    /// </summary>
+    public static ComparedMethod RetrainLabels { get; } = new(
+        "retrain-labels",
+        MethodFamily.Baseline,
+        "`retrain` on those real images that their true labels say are not of the class, whatever the annotator finds",
+        [.. Retraining(steps: 20000, decay: 4000), $"cleanBy={UnlearningOptions.ByLabels}"],
+        OneSeed: true,
+        OnRequest: true);
+
+    /// <summary>The same training for twice as long: whether the reference was only stopped early.</summary>
+    public static ComparedMethod RetrainLong { get; } = new(
+        "retrain-long",
+        MethodFamily.Baseline,
+        "`retrain` with twice the steps, and twice as many of them with a falling learning rate",
+        [.. Retraining(steps: 40000, decay: 8000), "cleanBy=null"],
+        OneSeed: true,
+        OnRequest: true);
 
     /// <summary>The default preset.</summary>
     public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", [Usual]);
@@ -110,6 +134,8 @@ public static class ComparedMethods
     [
         Reject,
         Retrain,
+        RetrainLabels,
+        RetrainLong,
         FineTune,
         new(
             "extrapolation",
@@ -163,4 +189,16 @@ public static class ComparedMethods
     /// leaves the original as it is.
     /// </summary>
     public static bool MakesGenerator(CellKey run) => run.Method != Reject.Name;
+
+    /// <summary>Whether a run trains from scratch on real images.</summary>
+    public static bool Retrains(CellKey run) => All.Any(method => method.NeedsData && method.Name == run.Method);
+
+    // Options that retraining does not read are fixed, so that a change of presets does not repeat hours of training.
+    private static string[] Retraining(int steps, int decay) =>
+    [
+        "method=retrain", "feedbackSamples=5000", FormattableString.Invariant($"steps={steps}"),
+        FormattableString.Invariant($"recoverySteps={decay}"), "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0",
+        "repulsion.loss=el2", "repulsion.distance=relative", "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4",
+        NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+    ];
 }

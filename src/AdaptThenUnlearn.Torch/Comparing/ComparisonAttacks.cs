@@ -123,7 +123,7 @@ public sealed class ComparisonAttacks(
     private static AttackedGenerator RoleOf(AttackTarget target) => target.Key switch
     {
         null => AttackedGenerator.Before,
-        { } key when key.Method == ComparedMethods.Retrain.Name => AttackedGenerator.Retrained,
+        { } key when ComparedMethods.Retrains(key) => AttackedGenerator.Retrained,
         _ => AttackedGenerator.After,
     };
 }

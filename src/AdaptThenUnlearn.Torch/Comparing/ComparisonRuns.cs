@@ -2,6 +2,9 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
@@ -30,39 +33,54 @@ public sealed class ComparisonRuns(
 {
     private readonly int _threads = get_num_threads();
 
+    // The runs of a class have the same original.
+    private readonly Dictionary<(string Class, string Generator, EvaluationOptions Evaluation), long> _thirdBefore = [];
+
     /// <summary>Whether an interrupted run goes on with its own number of CPU threads instead of this process's.</summary>
     public bool KeepsThreads { get; init; }
+
+    /// <summary>Counts the class again, see <see cref="CountByThird"/>; null where none does. Stays the caller's.</summary>
+    public ThirdClassifier? Third { get; init; }
 
     /// <summary>The cell of a run that was made with the same settings and the same inputs; null where there is none.</summary>
     public ComparedCell? Found(ComparisonRequest request) =>
         ComparedCellFile.Find(cells, request.Key, request.Asked);
 
     /// <summary>
-    /// Copies a run's cell from another folder, such as another machine's, where this folder has no cell of the same digest, or
-    /// has one without the distance to the retrained generator.
+    /// Copies a run's cell from another folder, such as another machine's, where this folder has no cell of the same digest; or
+    /// takes over what only the other cell has: the distance to the retrained generator, and the third classifier's counts.
     /// </summary>
     /// <param name="request">The run.</param>
     /// <param name="folder">The other folder.</param>
-    /// <returns>Whether the cell was copied.</returns>
+    /// <returns>Whether anything was copied.</returns>
     public bool Import(ComparisonRequest request, string folder)
     {
         if (ComparedCellFile.Find(folder, request.Key, request.Asked) is not { } other)
             return false;
-        if (Found(request) is { } own && !AddsDistance(own, other))
+
+        var own = Found(request);
+        var completed = own is null ? other : Complete(own, other);
+        if (completed == own)
             return false;
 
-        ComparedCellFile.Write(cells, other);
+        ComparedCellFile.Write(cells, completed);
         return true;
     }
 
-    // Whether both cells are about the same generator, and only the other one has the distance to the retrained generator.
-    private static bool AddsDistance(ComparedCell own, ComparedCell other)
+    // Only of the same generator.
+    private ComparedCell Complete(ComparedCell own, ComparedCell other)
     {
-        var isSameGenerator = own.Outcome is not null && own.Outcome.ArtifactSha256 == other.Outcome?.ArtifactSha256;
-        var lacksDistance = own.Outcome is { FrechetToRetrained: null };
-        var hasDistance = other.Outcome is { FrechetToRetrained: not null };
-        return isSameGenerator && lacksDistance && hasDistance;
+        if (own.Outcome is not { } outcome || other.Outcome is not { } its || outcome.ArtifactSha256 != its.ArtifactSha256)
+            return own;
+
+        if (outcome.FrechetToRetrained is null && its.FrechetToRetrained is not null)
+            outcome = outcome with { FrechetToRetrained = its.FrechetToRetrained, RetrainedSha256 = its.RetrainedSha256 };
+        if (its.Third is not null && (outcome.Third is null || IsCounted(its) && !IsCounted(outcome)))
+            outcome = outcome with { Third = its.Third };
+        return own with { Outcome = outcome };
     }
+
+    private bool IsCounted(CellOutcome outcome) => Third is not null && outcome.Third?.Sha256 == Third.Sha256;
 
     /// <summary>Makes a run, or resumes it where it was interrupted, and writes its cell.</summary>
     /// <exception cref="FolderInUseException">Another process is making it.</exception>
@@ -171,6 +189,58 @@ public sealed class ComparisonRuns(
             ComparedCellFile.Write(
                 cells, cell with { Outcome = outcome with { FrechetToRetrained = distance, RetrainedSha256 = measure.Sha256 } });
         }
+    }
+
+    /// <summary>
+    /// Has the third classifier count the class, before and after, in the images that the auditor counted, where the run's cell
+    /// lacks its counts and the images can be made again.
+    /// </summary>
+    /// <param name="request">The run.</param>
+    /// <param name="cancel">Ends counting between two batches.</param>
+    /// <returns>The counts; null where nothing was counted.</returns>
+    /// <exception cref="CheckpointException">A generator cannot be read.</exception>
+    public ThirdCount? CountByThird(ComparisonRequest request, CancellationToken cancel)
+    {
+        // Find whether the counts are lacking, and the generator that the run made.
+        if (Third is null || Found(request) is not { Outcome: { } outcome } cell || IsCounted(outcome))
+            return null;
+
+        var artifact = ArtifactOf(request, outcome);
+        if (artifact is null && ComparedMethods.MakesGenerator(request.Key))
+            return null;
+
+        // Count in both, and write the cell.
+        if (device.type == TorchSharp.DeviceType.CUDA)
+            TorchBackend.KeepFloat32();
+        using var original = request.Inputs.LoadGenerator(device, cancel);
+        var count = new ThirdCount(
+            Third.Sha256,
+            CountBefore(request, original, Third, cancel),
+            artifact is null
+                ? new RefusingRun(request, device, progress, clock).Count(Third, cancel)
+                : CountAfter(request, original, artifact, Third, cancel));
+        ComparedCellFile.Write(cells, cell with { Outcome = outcome with { Third = count } });
+        return count;
+    }
+
+    private long CountBefore(
+        ComparisonRequest request, LoadedGenerator original, ThirdClassifier third, CancellationToken cancel)
+    {
+        var key = (request.Key.Class, original.Sha256, request.Policy.Evaluation);
+        return _thirdBefore.TryGetValue(key, out var known)
+            ? known
+            : _thirdBefore[key] = third.Count(original.Generator, request, device, cancel);
+    }
+
+    private long CountAfter(
+        ComparisonRequest request, LoadedGenerator original, string artifact, ThirdClassifier third, CancellationToken cancel)
+    {
+        var choice = request.Policy.Generator;
+        using var loaded = GeneratorCheckpoint.Load(
+            artifact, choice.Format, sha256: null, discriminatorPath: null, device,
+            latentSize: original.Generator.LatentSize - original.Generator.Classes, layers: choice.Layers,
+            graph: GraphUse.From(choice));
+        return third.Count(loaded.Generator, request, device, cancel);
     }
 
     private PolicyClassifiers LoadClassifiers(ComparisonRequest request)

@@ -61,6 +61,19 @@ internal sealed class RefusingRun(
         return retrained.MeasureDistance(clean, original.Sha256, cancel);
     }
 
+    /// <summary>Number of clean images with the class, of as many as are measured.</summary>
+    /// <param name="third">Counts them.</param>
+    /// <param name="cancel">Ends counting between two batches.</param>
+    /// <exception cref="TooFewCleanException">Hardly any of the original's images is clean.</exception>
+    public long Count(ThirdClassifier third, CancellationToken cancel)
+    {
+        using var original = request.Inputs.LoadGenerator(device, cancel);
+        using var classifiers = request.Inputs.LoadClassifiers(original.Generator.Shape, device);
+        using var clean =
+            CleanImagesOf(original, classifiers, EvaluationImages.FromOptions(request.Policy.Evaluation, device));
+        return third.Count(clean, request, cancel);
+    }
+
     private CleanImages CleanImagesOf(LoadedGenerator original, PolicyClassifiers classifiers, EvaluationImages images)
     {
         var policy = request.Policy;

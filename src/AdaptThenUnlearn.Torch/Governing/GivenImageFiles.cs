@@ -18,10 +18,11 @@ internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs
 {
     /// <summary>Checks that the folders are there and that their images have the generator's size.</summary>
     /// <remarks>
-    /// Of <c>unlearning.data</c> only the folder is checked: the method that reads it says which size it needs.
+    /// Of <c>unlearning.data</c> only the folder and the labels that the policy asks for are checked: the method that reads it
+    /// says which size it needs.
     /// </remarks>
     /// <exception cref="ImageFileException">A folder is missing or empty, or an image cannot be decoded.</exception>
-    /// <exception cref="PolicyMismatchException">An image has another size.</exception>
+    /// <exception cref="PolicyMismatchException">An image has another size, or the real images lack the labels.</exception>
     public void Check()
     {
         if (policy.Unlearning.Data is { } data)
@@ -31,6 +32,10 @@ internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs
                 throw new ImageFileException(folder, "the folder with the real images is missing");
 
             inputs.AddRemark(InputRoles.TrainingData, TrainingImages.Summary(folder));
+            if (policy.Unlearning.IsCleanByLabels)
+                inputs.AddRemark(
+                    InputRoles.TrainingData,
+                    $"its true labels, and not the annotator, say which images are clean: {FindLabels(folder).Source}");
         }
 
         foreach (var (role, property, folder) in inputs.EnumerateImageFolders())
@@ -69,6 +74,20 @@ internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs
         policy.UndesiredFeatures.Where(feature => feature.Negatives is not null)
             .ToDictionary(feature => feature.Name, feature => Read(feature.Negatives!, device)),
         policy.Unlearning.Positives is { } positives ? Read(positives, device) : null);
+
+    private TrueLabels FindLabels(string folder)
+    {
+        try
+        {
+            return TrueLabels.Find(folder, [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()]);
+        }
+        catch (InvalidDataException unlabelled)
+        {
+            throw new PolicyMismatchException(
+                "$.unlearning.cleanBy",
+                $"is '{UnlearningOptions.ByLabels}', and the labels cannot be used: {unlabelled.Message}");
+        }
+    }
 
     private Tensor Read(string named, Device device)
     {

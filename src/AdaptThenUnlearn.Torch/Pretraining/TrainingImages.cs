@@ -20,12 +20,24 @@ public static class TrainingImages
             return digits.Images.clone().MoveToOuterDisposeScope();
         }
 
-        var images = ImageFolder.ReadBytes(PictureFolder.List(folder).Files);
-        if (images.shape[2] != images.shape[3])
-            throw new InvalidDataException(FormattableString.Invariant(
-                $"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
+        return ReadSquare(folder, PictureFolder.List(folder).Files).MoveToOuterDisposeScope();
+    }
 
-        return images.MoveToOuterDisposeScope();
+    /// <summary>Reads the images that true labels say are of none of some classes.</summary>
+    /// <param name="folder">As for <see cref="Read"/>, with labels.</param>
+    /// <param name="classes">The classes.</param>
+    /// <returns>
+    /// As <see cref="Read"/> gives them, in the same order, at least one; images without a label are left out. Belongs to the
+    /// caller.
+    /// </returns>
+    /// <exception cref="InvalidDataException">As for <see cref="Read"/> and <see cref="TrueLabels.Find"/>.</exception>
+    /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
+    internal static Tensor ReadWithout(string folder, IReadOnlyList<string> classes)
+    {
+        using var scope = NewDisposeScope();
+        var labels = TrueLabels.Find(folder, classes);
+        var images = labels.Files is { } files ? ReadSquare(folder, files) : Read(folder);
+        return images[labels.FindOthers(classes)].MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -36,4 +48,13 @@ public static class TrainingImages
     /// <exception cref="ImageFileException">There are no images, or some are of a kind that is not read.</exception>
     public static string Summary(string folder) =>
         MnistFiles.FindIn(folder) is { } digits ? $"the digits of {digits.Images("train")}" : PictureFolder.List(folder).Summary;
+
+    private static Tensor ReadSquare(string folder, IReadOnlyList<string> files)
+    {
+        var images = ImageFolder.ReadBytes(files);
+        return images.shape[2] == images.shape[3]
+            ? images
+            : throw new InvalidDataException(FormattableString.Invariant(
+                $"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
+    }
 }

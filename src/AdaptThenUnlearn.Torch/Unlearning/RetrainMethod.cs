@@ -11,8 +11,9 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// Baseline: train from scratch on real images without the undesired features, where the training data are still there.
 /// </summary>
 /// <remarks>
-/// The annotator sorts the real images (<c>unlearning.data</c>), so they need no labels. The policy's steps, recovery steps
-/// (learning-rate decay) and adversarial terms apply.
+/// The annotator sorts the real images (<c>unlearning.data</c>), so they need no labels; or their true labels sort them, where
+/// the policy says so (<c>unlearning.cleanBy</c>). The policy's steps, recovery steps (learning-rate decay) and adversarial terms
+/// apply.
 /// </remarks>
 public sealed class RetrainMethod : IUnlearningMethod
 {
@@ -29,7 +30,8 @@ public sealed class RetrainMethod : IUnlearningMethod
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">
-    /// The networks are not trained from scratch, or the folder holds no images for them.
+    /// The networks are not trained from scratch, or the folder holds no images for them, or not the labels that the policy asks
+    /// for.
     /// </exception>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
@@ -39,8 +41,10 @@ public sealed class RetrainMethod : IUnlearningMethod
             ?? throw new InvalidDataException(
                 $"method '{Name}' cannot train a {context.Original.Generator.GetName()} from scratch");
 
-        // Read the real images and check that they suit the generator.
-        using var images = TrainingImages.Read(options.Data!);
+        // Read the real images, without those whose labels are undesired, and check that they suit the generator.
+        using var images = options.IsCleanByLabels
+            ? TrainingImages.ReadWithout(options.Data!, context.Annotation.ClassNames)
+            : TrainingImages.Read(options.Data!);
         if (images.shape[1] != shape.Channels || images.shape[2] != shape.Resolution)
             throw new InvalidDataException(string.Create(
                 CultureInfo.InvariantCulture,
@@ -48,7 +52,9 @@ public sealed class RetrainMethod : IUnlearningMethod
                     + $"the generator makes {shape}"));
 
         // Train fresh networks on the images that show no undesired feature.
-        using var reals = new InMemoryImages(SelectClean(images, context.Annotation, context.Device));
+        using var reals = new InMemoryImages(options.IsCleanByLabels
+            ? CopyTo(context.Device, images)
+            : SelectClean(images, context.Annotation, context.Device));
         using var training = new GeneratorPretraining(
             new PretrainingSettings(
                 factory, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
@@ -66,6 +72,12 @@ public sealed class RetrainMethod : IUnlearningMethod
             options.Steps,
             [],
             ParameterDistances.Compute(original.Values, retrained.Values, []));
+    }
+
+    private static Tensor CopyTo(Device device, Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return images.to(device).alias().DetachFromDisposeScope();
     }
 
     private static Tensor SelectClean(Tensor images, Annotation annotation, Device device)

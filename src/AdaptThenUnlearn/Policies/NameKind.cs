@@ -10,6 +10,7 @@ internal enum NameKind
     RepulsionLoss,
     Distance,
     Precision,
+    CleanBy,
     CheckpointFormat,
     ClassifierFormat,
     ClassifierArchitecture,
@@ -48,6 +49,7 @@ internal static class NameKinds
         NameKind.RepulsionLoss => vocabulary.Repulsions,
         NameKind.Distance => RepulsionOptions.Distances,
         NameKind.Precision => UnlearningOptions.PrecisionNames,
+        NameKind.CleanBy => UnlearningOptions.CleanByNames,
         NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
         NameKind.ClassifierFormat => [.. NameKind.CheckpointFormat.Names(vocabulary), ClassifierChoice.ImageText],
         NameKind.ClassifierArchitecture => vocabulary.ClassifierArchitectures,
@@ -76,6 +78,7 @@ internal static class NameKinds
     public static string Describe(this NameKind kind) => kind switch
     {
         NameKind.RepulsionLoss => "repulsion loss",
+        NameKind.CleanBy => "way to sort real images",
         NameKind.CheckpointFormat or NameKind.ClassifierFormat => "checkpoint format",
         NameKind.ClassifierArchitecture => "classifier architecture",
         NameKind.ClassifierOutputs => "kind of outputs",
@@ -99,8 +102,8 @@ internal static class NameKinds
     /// <summary>Whether the names are the same in every build; those of a catalogue are not.</summary>
     /// <param name="kind">The kind of name.</param>
     public static bool IsClosed(this NameKind kind) =>
-        kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.ClassifierOutputs
-            or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity or NameKind.Channels
-            or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
+        kind is NameKind.Preset or NameKind.Distance or NameKind.Precision or NameKind.CleanBy
+            or NameKind.ClassifierOutputs or NameKind.ImageRange or NameKind.AuditorErrors or NameKind.RuleSeverity
+            or NameKind.Channels or NameKind.ResizeFilter or NameKind.PixelRange or NameKind.Normalization or NameKind.Layout
             or NameKind.AttackProfile or NameKind.GraphInput or NameKind.Fit or NameKind.Tokens;
 }

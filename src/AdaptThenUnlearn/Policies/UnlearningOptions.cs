@@ -64,6 +64,10 @@ namespace AdaptThenUnlearn.Policies;
 /// Into how many parts, one after another, each batch is cut so that training takes less memory; at least 1, a divisor of
 /// <paramref name="BatchSize"/>. The gradients of the parts are added.
 /// </param>
+/// <param name="CleanBy">
+/// Who says which of the images in <paramref name="Data"/> show no undesired feature: <c>annotator</c>, or <c>labels</c>, the
+/// true labels that come with the images. Only the method <c>retrain</c> reads it.
+/// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -102,8 +106,13 @@ public sealed record UnlearningOptions(
     string? Precision = null,
     [Within(1), AbsentMeans(UnlearningOptions.DefaultAccumulate)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    int? Accumulate = null)
+    int? Accumulate = null,
+    [KnownName(NameKind.CleanBy), AbsentMeans(UnlearningOptions.ByAnnotator)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? CleanBy = null)
 {
+    private const string Retrain = "retrain";
+
     /// <summary>The value of <see cref="MinimumClean"/> if the policy does not give it.</summary>
     public const double DefaultMinimumClean = 0.8;
 
@@ -138,6 +147,19 @@ public sealed record UnlearningOptions(
     [JsonIgnore]
     public int AccumulateOrDefault => Accumulate ?? DefaultAccumulate;
 
+    /// <summary>The annotator sorts the real images: the value of <see cref="CleanBy"/> if the policy does not give it.</summary>
+    public const string ByAnnotator = "annotator";
+
+    /// <summary>The true labels of the real images sort them.</summary>
+    public const string ByLabels = "labels";
+
+    /// <summary>The values of <see cref="CleanBy"/>.</summary>
+    internal static IReadOnlyList<string> CleanByNames { get; } = [ByAnnotator, ByLabels];
+
+    /// <summary>Whether true labels sort the real images, and not the annotator.</summary>
+    [JsonIgnore]
+    public bool IsCleanByLabels => CleanBy == ByLabels;
+
     /// <summary>How a missing discriminator is made: as the policy says, or by default.</summary>
     [JsonIgnore]
     public DiscriminatorWarmUpOptions WarmUp => DiscriminatorWarmUp ?? DiscriminatorWarmUpOptions.Default;
@@ -158,7 +180,11 @@ public sealed record UnlearningOptions(
             NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0,
             $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
         .. at["data"].MustBePresent(
-            Data is not null || Method != "retrain", "the method 'retrain' needs a folder with the real images", at["method"]),
+            Data is not null || Method != Retrain, "the method 'retrain' needs a folder with the real images", at["method"]),
+        .. at["cleanBy"].Must(
+            !IsCleanByLabels || Method == Retrain,
+            $"'{ByLabels}' are for the real images that the method 'retrain' trains on, but the method is '{Method}'",
+            at["method"]),
     ];
 }
 

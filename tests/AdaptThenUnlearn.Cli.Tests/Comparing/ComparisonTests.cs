@@ -14,6 +14,7 @@ public sealed class ComparisonTests : IDisposable
 {
     internal const string GoldenFolder = "AdaptThenUnlearn.Cli.Tests/Comparing/golden";
     private static readonly RunEnvironment _environment = new("Linux", ".NET 10.0.0", "0.107.0", "cpu", 1, 900_000_000);
+    private static readonly string _third = new('c', 64);
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-cells-").FullName;
 
     public static TheoryData<string> Methods => [.. ComparedMethods.All.Select(method => method.Name)];
@@ -252,7 +253,9 @@ public sealed class ComparisonTests : IDisposable
             classes.Split(','),
             [1, 2, 3],
             [.. ComparedMethods.All.Where(
-                method => methods.Length == 0 ? method != ComparedMethods.Reject : methods.Split(',').Contains(method.Name))],
+                method => methods.Length == 0
+                    ? method != ComparedMethods.Reject && !method.OnRequest
+                    : methods.Split(',').Contains(method.Name))],
             Overrides: [],
             Cells: []);
         var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
@@ -330,11 +333,143 @@ public sealed class ComparisonTests : IDisposable
         Assert.True(new FileInfo(Path.Combine(_folder, "page", "tradeoff.png")).Length > 5000);
         var table = File.ReadAllLines(Path.Combine(_folder, "page", "results.csv"));
         Assert.EndsWith(",failure,images_made", table[0], StringComparison.Ordinal);
-        Assert.EndsWith(",,12500", Line("reject,1,1,10000,1000,10,"), StringComparison.Ordinal);
-        Assert.EndsWith(",,", Line("default,1,1,"), StringComparison.Ordinal);
-
-        string Line(string start) => Assert.Single(table, line => line.StartsWith(start, StringComparison.Ordinal));
+        Assert.EndsWith(",,12500", Line(table, "reject,1,1,10000,1000,10,"), StringComparison.Ordinal);
+        Assert.EndsWith(",,", Line(table, "default,1,1,"), StringComparison.Ordinal);
     }
+
+    // By hand: 1000 before by either; after, the auditor counts 10, 30, 20 of `default`, and the third classifier 100 of each.
+    [Fact]
+    public void Render_ThirdClassifier_HasItsShareBesideTheAuditors()
+    {
+        var counted = Counted(cell => cell.Key.Method == "default" ? _third : "another");
+
+        var page = ComparisonPage.Render(counted, "results");
+
+        Assert.Contains(
+            "- **PUL, third**: the same share, counted by `third.safetensors` (SHA-256 `cccccccc…`)\n"
+                + "  in the same images; it is used for nothing else: it labels no feedback, chooses no candidate and judges "
+                + "nothing.\n"
+                + "- **FD**", page, StringComparison.Ordinal);
+        Assert.Contains("| Method | Runs | PUL | PUL, third | FD after / before |", page, StringComparison.Ordinal);
+        Assert.Contains("| `default` | 3 of 4 | 98.0 % (97.0 % to 99.0 %) | 90.0 % | 1.30 ×", page, StringComparison.Ordinal);
+        Assert.Contains("| `retrain` | 2 of 2 | 99.6 % (99.5 % to 99.7 %) | – | ", page, StringComparison.Ordinal);
+        Assert.Contains("| Method | 1: PUL | 1: PUL, third | 1: FD ratio | 8: PUL |", page, StringComparison.Ordinal);
+        Assert.Matches(@"\| `default`, 8, 1 \| 98\.0 % \([^|]*\) \| 90\.0 % \|", page);
+        Assert.Contains("- PUL by the third classifier of 7 runs: to count it,", page, StringComparison.Ordinal);
+
+        var table = ComparisonCsv.Render(counted).Split('\n');
+        Assert.EndsWith(
+            ",failure,third_hits_before,third_hits_after,third_pul,third_sha256", table[0], StringComparison.Ordinal);
+        Assert.EndsWith($",1000,100,0.9,{_third}", Line(table, "default,8,1,"), StringComparison.Ordinal);
+        Assert.EndsWith(",,,,", Line(table, "retrain,8,1,"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_NoThirdClassifier_IsThePageOfBeforeWhateverTheCellsHold()
+    {
+        var counted = Counted(_ => _third) with { Third = null };
+
+        Assert.Equal(ComparisonPage.Render(Compared(), "results"), ComparisonPage.Render(counted, "results"));
+        Assert.Equal(ComparisonCsv.Render(Compared()), ComparisonCsv.Render(counted));
+    }
+
+    [Fact]
+    public void Render_ThirdClassifierAndRefusing_HasBothKindsOfColumns()
+    {
+        var refused = Refused(Digits);
+        var counted = Counted(_ => _third);
+        var both = refused with
+        {
+            Third = counted.Third,
+            Cells = [.. counted.Cells, .. refused.Cells.Where(cell => cell.Key.Method == "reject").Select(CountedBy(_third))],
+        };
+
+        Assert.Contains(
+            "| `reject` | 2 of 2 | 99.0 % | 90.0 % | 1.10 × |", ComparisonPage.Render(both, "results"), StringComparison.Ordinal);
+        Assert.DoesNotContain("the third classifier of", ComparisonPage.Render(both, "results"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $",12500,1000,100,0.9,{_third}", Line(ComparisonCsv.Render(both).Split('\n'), "reject,1,1,"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CellFile_CountsOfAThirdClassifier_AreKeptAndOthersHaveNoneOfThem()
+    {
+        var (without, with) =
+            (Cell("default", "8", 1, after: 20, distance: 36), Cell("default", "1", 1, after: 20, distance: 36));
+        ComparedCellFile.Write(_folder, without);
+        ComparedCellFile.Write(_folder, CountedBy(_third)(with));
+
+        Assert.DoesNotContain(
+            "third", File.ReadAllText(ComparedCellFile.PathOf(_folder, without.Key)), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(
+            new ThirdCount(_third, 1000, 100), ComparedCellFile.Find(_folder, with.Key, "asked")!.Outcome!.Third);
+    }
+
+    // What other figures are held against is the row `retrain` alone, whatever the others did.
+    [Fact]
+    public void Render_OtherRetrainings_AreReadBesideRetrainingAndChangeNoOtherRow()
+    {
+        var before = ComparisonPage.Render(Compared(), "results");
+        var page = ComparisonPage.Render(
+            Compared() with
+            {
+                Methods = [.. Compared().Methods, ComparedMethods.RetrainLabels, ComparedMethods.RetrainLong],
+                Cells =
+                [
+                    .. Compared().Cells,
+                    Cell("retrain-labels", "1", 1, after: 50, distance: 30),
+                    Cell("retrain-labels", "8", 1, after: 30, distance: 33),
+                    Cell("retrain-long", "1", 1, after: 5, distance: 15),
+                    Cell("retrain-long", "8", 1, after: 3, distance: 15),
+                ],
+            }, "results");
+
+        // By hand: 99.5 and 99.7 %, 95 and 97 %; 30 and 33 against 15 and 15, over 30.
+        Assert.Contains(
+            "Other retrainings against retraining:\n\n- `retrain-labels` unlearns **less** than `retrain`: 96.0 % against "
+                + "99.6 %. It unlearns more in 0 of 2 pairs of runs with the same class and seed",
+            page, StringComparison.Ordinal);
+        Assert.Contains("- `retrain-long` unlearns as much as `retrain`: 99.6 % against 99.6 %.", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "Its images are better: 0.50 × against 1.05 × the Fréchet distance before", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "\n- **FD / retraining's** and **Ret-FD** mean the row `retrain` alone, in every row.\n", page,
+            StringComparison.Ordinal);
+        Assert.Contains("- `retrain-long`: `retrain` with twice the steps,", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "| `retrain-long` | 2 of 2 | 99.6 % (99.5 % to 99.7 %) | 0.50 × | 15.000 | 0.48 ×", page, StringComparison.Ordinal);
+        foreach (var line in before.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)))
+            Assert.Contains(line, page, StringComparison.Ordinal);
+        foreach (var line in before.Split('\n').Where(line => line.StartsWith("- `default`", StringComparison.Ordinal)))
+            Assert.Contains(line, page, StringComparison.Ordinal);
+        Assert.DoesNotContain("Other retrainings", before, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void EveryRetraining_IsSetLikeTheRowRetrainButForWhatItIsAbout()
+    {
+        Assert.Equal(["cleanBy=labels"], ComparedMethods.RetrainLabels.Settings.Except(ComparedMethods.Retrain.Settings));
+        Assert.Equal(
+            ["steps=40000", "recoverySteps=8000"], ComparedMethods.RetrainLong.Settings.Except(ComparedMethods.Retrain.Settings));
+        Assert.All(
+            new[] { ComparedMethods.RetrainLabels, ComparedMethods.RetrainLong },
+            method => Assert.Equal((true, true, true), (method.OneSeed, method.OnRequest, method.NeedsData)));
+    }
+
+    private static Comparison Counted(Func<ComparedCell, string> by) => Compared() with
+    {
+        Third = new ThirdFile("third.safetensors", _third),
+        Cells = [.. Compared().Cells.Select(cell => CountedBy(by(cell))(cell))],
+    };
+
+    private static Func<ComparedCell, ComparedCell> CountedBy(string sha256) => cell => cell with
+    {
+        Outcome = cell.Outcome is { } outcome ? outcome with { Third = new ThirdCount(sha256, 1000, 100) } : null,
+    };
+
+    private static string Line(string[] table, string start) =>
+        Assert.Single(table, line => line.StartsWith(start, StringComparison.Ordinal));
 
     private static Comparison Refused(UnlearningPolicy policy) => Compared() with
     {

@@ -28,6 +28,31 @@ public sealed class LaterSettingsTests
     }
 
     [Fact]
+    public void Read_SortingOfRealImages_IsForRetrainingAndInTheDigestOnlyWhereThePolicySaysIt()
+    {
+        string[] retraining = ["unlearning.method=retrain", "unlearning.data=images"];
+
+        var (without, with) = (Read(Full, retraining), Read(Full, [.. retraining, "unlearning.cleanBy=labels"]));
+
+        Assert.DoesNotContain("cleanBy\"", CanonicalJson.Serialize(without.Policy!), StringComparison.OrdinalIgnoreCase);
+        Assert.False(without.Policy!.Unlearning.IsCleanByLabels);
+        Assert.True(with.Policy!.Unlearning.IsCleanByLabels);
+        Assert.Contains("\"cleanBy\":\"labels\"", CanonicalJson.Serialize(with.Policy), StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.False(Read(Full, "unlearning.cleanBy=annotator").Policy!.Unlearning.IsCleanByLabels);
+    }
+
+    [Theory]
+    [InlineData("labels", "'labels' are for the real images that the method 'retrain' trains on, but the method is 'fine-tune'")]
+    [InlineData("people", "'people' is not a way to sort real images; use annotator or labels")]
+    public void Read_SortingThatCannotBe_SaysWhy(string value, string problem)
+    {
+        var error = Assert.Single(Read(Full, $"unlearning.cleanBy={value}").Errors);
+
+        Assert.Equal(("$.unlearning.cleanBy", problem), (error.Path, error.Message));
+    }
+
+    [Fact]
     public void Read_KnobsLeftOutOrGiven_AreWhatTrainingSees()
     {
         var (without, with) = (

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
@@ -188,25 +189,100 @@ public sealed class PretrainingTests : IDisposable
     public void Retrain_RealDigits_TrainsOnTheCleanOnesFromScratch()
     {
         WriteDigits(count: 60);
+
+        using var retrained = Retrain(Small.Options, cleanBelow: 1);
+
+        Assert.Equal(3, retrained.SelectedStep);
+        Assert.True(retrained.Distances.ToOriginal > 0);
+    }
+
+    // The annotator finds no image clean below this bound.
+    [Fact]
+    public void Retrain_CleanByLabels_AsksTheLabelsAndNotTheAnnotator()
+    {
+        WriteDigits(count: 60);
+
+        Assert.Contains(
+            "the annotator sees an undesired feature in every one",
+            Assert.Throws<InvalidDataException>(() => Retrain(Small.Options, cleanBelow: 1e-30)).Message,
+            StringComparison.Ordinal);
+        using var retrained = Retrain(Small.Options with { CleanBy = UnlearningOptions.ByLabels }, cleanBelow: 1e-30);
+        Assert.Equal(3, retrained.SelectedStep);
+    }
+
+    [Fact]
+    public void Retrain_CleanByLabels_IsTrainedOnTheOtherDigitsAlone()
+    {
+        WriteDigits(count: 60);
+        var byLabels = Small.Options with { CleanBy = UnlearningOptions.ByLabels };
+        var all = Retrained(byLabels);
+
+        // Digit 8 is every tenth image from the ninth on: what is in its images makes no difference, and what is in others does.
+        WriteDigits(count: 60, but: (8, 200));
+        Assert.Equal(all, Retrained(byLabels));
+        WriteDigits(count: 60, but: (7, 200));
+        Assert.NotEqual(all, Retrained(byLabels));
+
+        float[] Retrained(UnlearningOptions options)
+        {
+            using var retrained = Retrain(options, cleanBelow: 1);
+            using var weights = new ParameterVector(retrained.Networks.Generator);
+            return weights.Values.data<float>().ToArray();
+        }
+    }
+
+    [Fact]
+    public void ReadWithout_Digits_LeavesOutTheirLabels()
+    {
+        WriteDigits(count: 60);
+        using var scope = NewDisposeScope();
+        using var digits = MnistDataset.Train(_folder);
+
+        using var images = TrainingImages.ReadWithout(_folder, ["8", "0"]);
+
+        Assert.Equal([48, 1, 32, 32], images.shape);
+        Assert.Equal(Small.Bytes(digits.Images[1].to(float32)), Small.Bytes(images[0].to(float32)));
+        Assert.Equal(Small.Bytes(digits.Images[9].to(float32)), Small.Bytes(images[7].to(float32)));
+        Assert.Contains(
+            "train-labels-idx1-ubyte has no label 'eight', so the images of that class cannot be told from the others; its "
+                + "labels are: 0, 1, 2",
+            Assert.Throws<InvalidDataException>(() => TrainingImages.ReadWithout(_folder, ["eight"])).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ReadWithout_DigitsWithoutTheirLabelFile_SaysWhichIsMissing()
+    {
+        WriteDigits(count: 60);
+        File.Delete(Path.Combine(_folder, "train-labels-idx1-ubyte"));
+
+        Assert.Contains(
+            "the file of the training labels is missing",
+            Assert.Throws<InvalidDataException>(() => TrainingImages.ReadWithout(_folder, ["8"])).Message,
+            StringComparison.Ordinal);
+    }
+
+    private UnlearnedGenerator Retrain(UnlearningOptions options, double cleanBelow)
+    {
         using var networks = new AdaptThenUnlearn.Torch.Models.GanPair(
             new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Generator(Settings32),
             new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Discriminator(Settings32));
         manual_seed(1);
         using var classifier = ClassifierArchitectures
-            .Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["a", "b"]);
+            .Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["7", "8"]);
         classifier.eval();
         var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation(
-            [new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
+            [new("eight", new FeatureRule(classifier, "8", Threshold: null))], cleanBelow);
         using var feedback = FeedbackCollector.Collect(
             networks.Generator,
-            annotation,
+            annotation.WithCleanBelow(1),
             GivenImages.None,
             Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 },
             CPU,
             CancellationToken.None);
         var context = new UnlearningContext(
             networks,
-            Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 },
+            options with { Data = _folder, Steps = 3, RecoverySteps = 1 },
             annotation,
             feedback,
             new Small.Judge(),
@@ -214,11 +290,7 @@ public sealed class PretrainingTests : IDisposable
             new Small.Silent(),
             CPU)
         { Factory = Settings32 };
-
-        using var retrained = new RetrainMethod().Run(context, CancellationToken.None);
-
-        Assert.Equal(3, retrained.SelectedStep);
-        Assert.True(retrained.Distances.ToOriginal > 0);
+        return new RetrainMethod().Run(context, CancellationToken.None);
     }
 
     private static AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Settings Settings32 =>
@@ -237,9 +309,11 @@ public sealed class PretrainingTests : IDisposable
             EmaHalfLife: 100),
         Steps: 35, DecaySteps: 10, EarlyR1Weight: 8, EarlySteps: 20, Seed: 1);
 
-    private void WriteDigits(int count)
+    private void WriteDigits(int count, (int Digit, byte Level)? but = null)
     {
-        WriteIdx("train-images-idx3-ubyte", [count, 28, 28], at => (byte)(at * 7));
+        WriteIdx(
+            "train-images-idx3-ubyte", [count, 28, 28],
+            at => at / (28 * 28) % 10 == but?.Digit ? but.Value.Level : (byte)(at * 7));
         WriteIdx("train-labels-idx1-ubyte", [count], at => (byte)(at % 10));
     }
 
