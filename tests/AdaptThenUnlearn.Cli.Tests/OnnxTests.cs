@@ -46,6 +46,22 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
         Assert.Equal(Counts(weights), Counts(graphs));
     }
 
+    // A graph labels, but its features cannot be followed.
+    [Fact]
+    public void Govern_FeaturesOfAGraph_AreRefusedBeforeAnythingIsTrained()
+    {
+        var policy = house.Small.Policy(
+            "followed", edit:
+            ("\"annotator.safetensors\"", "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
+
+        var (exitCode, _, errors) = Atu.Run(
+            "govern", policy, "--out", house.At("followed-out"), "--threads", "1", "--set", "unlearning.retention.featureWeight=1");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("unlearning.retention.featureWeight: gradients do not pass through", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("adaptation", errors, StringComparison.Ordinal);
+    }
+
     // The digit generator and both classifiers that come with the tool, each as `atu export` writes it.
     [Fact]
     public void Measure_EmbeddedModelsAsGraphs_GivesTheSameCounts()

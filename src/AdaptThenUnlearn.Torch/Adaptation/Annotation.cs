@@ -50,6 +50,27 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
             .MoveToOuterDisposeScope();
     }
 
+    /// <summary>The features of images in each annotator, with the gradients that it has. Images are clipped, not rounded.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
+    /// <returns>For each different annotator <c>[N, FeatureSize]</c>; belong to the caller's scope.</returns>
+    public IReadOnlyList<Tensor> Describe(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        var pictures = raw ? images : images.clamp(-1, 1);
+        return
+        [
+            .. Features.Select(feature => feature.Rule.Classifier).Distinct()
+                .Select(annotator => annotator.Features(pictures).MoveToOuterDisposeScope()),
+        ];
+    }
+
+    /// <summary>Ends gradients of the annotators' own parameters, which nothing in a run trains.</summary>
+    internal void Freeze()
+    {
+        foreach (var parameter in Features.SelectMany(feature => feature.Rule.Classifier.parameters()))
+            parameter.requires_grad = false;
+    }
+
     /// <summary>The same annotators with another bound for clean images.</summary>
     /// <param name="below">The bound, as <see cref="CleanBelow"/>.</param>
     public Annotation WithCleanBelow(double below) => new(Features, below, raw);

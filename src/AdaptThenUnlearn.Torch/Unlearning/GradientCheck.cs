@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -11,8 +12,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>
-/// Tries every kind of gradient that training takes on copies of TorchScript networks, so that a program that cannot be trained
-/// is refused before hours are spent.
+/// Tries every kind of gradient that training takes, on copies of TorchScript networks and through annotators, so that what cannot
+/// be trained is refused before hours are spent.
 /// </summary>
 internal static class GradientCheck
 {
@@ -64,6 +65,24 @@ internal static class GradientCheck
                 "R1 regularisation needs the gradient of its gradient, and one of its operators has none "
                     + "(unlearning.adversarial.r1Weight of 0 does without)",
                 () => Losses.R1(copies.Discriminator, images).backward());
+    }
+
+    /// <summary>Checks that annotators have gradients where training is to follow their features.</summary>
+    /// <param name="annotation">The annotators.</param>
+    /// <param name="shape">The generator's images.</param>
+    /// <param name="options">Say whether features are followed.</param>
+    /// <param name="device">Where the annotators are.</param>
+    /// <exception cref="PolicyMismatchException">An annotator has none.</exception>
+    public static void RunOnFeatures(Annotation annotation, ImageShape shape, UnlearningOptions options, Device device)
+    {
+        using var random = new RandomStreams(options.Seed, "rehearsal").At("features");
+        using var images =
+            randn([BatchSize, shape.Channels, shape.Resolution, shape.Resolution], generator: random).clamp(-1, 1).to(device);
+        if (options.Retention.FeatureWeightOrOff > 0 && !RetainedFeatures.CanBeFollowed(annotation, images))
+            throw new PolicyMismatchException(
+                "$.unlearning.retention.featureWeight",
+                "gradients do not pass through an annotator, so that training cannot follow its features; leave this out, and "
+                    + "pixels alone are compared");
     }
 
     private static void RequireTrainable(IScriptedNetwork network, string property)

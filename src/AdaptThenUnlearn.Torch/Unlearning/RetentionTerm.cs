@@ -8,12 +8,15 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <summary>Retention anchoring: where the original generator's image is clean, stay near it.</summary>
 /// <remarks>
 /// An addition of this project: weight · mean over pixels and clean images of (G(z) − G_original(z))², with the same latents and
-/// the same noise. Latents whose original image is not clean have no such term.
+/// the same noise, and the same of the annotators' features where they are given. Latents whose original image is not clean have
+/// no such term.
 /// </remarks>
 /// <param name="original">The generator before unlearning, in eval mode; stays the caller's.</param>
 /// <param name="annotation">Labels its images as clean or not.</param>
-/// <param name="weight">Weight of the mean squared difference; positive.</param>
-public sealed class RetentionTerm(ImageGenerator original, Annotation annotation, double weight) : IImageTerm
+/// <param name="weight">Weight of the mean squared difference of pixels; 0 or more.</param>
+/// <param name="features">Compares features as well; null where pixels alone are compared.</param>
+public sealed class RetentionTerm(
+    ImageGenerator original, Annotation annotation, double weight, RetainedFeatures? features = null) : IImageTerm
 {
     /// <inheritdoc/>
     public ImageTarget Target(LatentDraw draw)
@@ -30,6 +33,9 @@ public sealed class RetentionTerm(ImageGenerator original, Annotation annotation
     {
         using var scope = NewDisposeScope();
         var squared = (images - target.Images).square().mean([1, 2, 3]);   // [N]
-        return ((squared * target.Weights).sum() * weight / weights.clamp(min: 1)).MoveToOuterDisposeScope();
+        var sum = (squared * target.Weights).sum() * weight;
+        if (features is not null)
+            sum += (features.Distances(images, target.Images) * target.Weights).sum();
+        return (sum / weights.clamp(min: 1)).MoveToOuterDisposeScope();
     }
 }

@@ -54,8 +54,12 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 options.Steps - options.RecoverySteps,
                 trainer.Generator.Slices);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
-        IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
-            ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]
+        IReadOnlyList<IImageTerm> imageTerms = options.Retention.IsOn
+            ? [new RetentionTerm(
+                context.Original.Generator, context.Annotation, options.Retention.Weight,
+                options.Retention.FeatureWeightOrOff > 0
+                    ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, options.Retention.FeatureWeightOrOff)
+                    : null)]
             : [];
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)

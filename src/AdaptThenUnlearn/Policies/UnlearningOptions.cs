@@ -278,7 +278,25 @@ public sealed record RepulsionOptions(
 
 /// <summary>Retention anchoring: for latents whose original image is clean, the new image stays near the original one.</summary>
 /// <param name="Weight">Weight of the mean squared pixel difference; 0 or more, 0 switches it off.</param>
-public sealed record RetentionOptions([Within(0)] double Weight);
+/// <param name="FeatureWeight">
+/// Weight of the mean squared difference of the annotators' features, in units of their variance; 0 or more. When absent, it is
+/// off.
+/// </param>
+public sealed record RetentionOptions(
+    [Within(0)] double Weight,
+
+    // An absent value is not written, so that older policies keep their digests.
+    [Within(0)][AbsentMeans(0)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? FeatureWeight = null)
+{
+    /// <summary><see cref="FeatureWeight"/>, or 0 when it is absent.</summary>
+    [JsonIgnore]
+    public double FeatureWeightOrOff => FeatureWeight ?? 0;
+
+    /// <summary>Whether images are held at all.</summary>
+    [JsonIgnore]
+    public bool IsOn => Weight > 0 || FeatureWeightOrOff > 0;
+}
 
 /// <summary>Labelled negatives are added to the discriminator's fake side.</summary>
 /// <param name="Weight">Weight of the negatives' term in the discriminator's loss; 0 or more, 0 switches it off.</param>

@@ -52,7 +52,9 @@ internal static class TrainingSection
         Line("‖θG − θN‖²", Trusted(Number(training.AdaptedDistance, Plain)));
         Line("‖θ − θN‖²", Trusted(Number(training.Distance, Plain)));
         Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
-        Line("Retention anchoring", Trusted(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
+        Line("Retention anchoring", Trusted(!options.Retention.IsOn ? "off"
+            : $"weight {Plain(options.Retention.Weight)}" + (options.Retention.FeatureWeightOrOff is > 0 and var features
+                ? $", {Plain(features)} on features" : "")));
         Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant(
             $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step")
                 + (options.NegativesAsFakes.Fades == true ? ", fading in recovery" : "") : "off"));

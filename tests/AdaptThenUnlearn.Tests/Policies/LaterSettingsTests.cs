@@ -83,6 +83,18 @@ public sealed class LaterSettingsTests
     }
 
     [Fact]
+    public void Read_RetainedFeatures_AreInTheDigestOnlyWhereThePolicySaysSo()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.retention.featureWeight=0.5"));
+
+        Assert.DoesNotContain("featureWeight", CanonicalJson.Serialize(without.Policy!), StringComparison.Ordinal);
+        Assert.Null(without.Policy!.Unlearning.Retention.FeatureWeight);
+        Assert.Equal(0.5, with.Policy!.Unlearning.Retention.FeatureWeight);
+        Assert.Contains("\"featureWeight\":0.5", with.EffectiveJson, StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+    }
+
+    [Fact]
     public void Read_FadingNegatives_AreInTheDigestOnlyWhereThePolicySaysSo()
     {
         var (without, with) = (Read(Full), Read(Full, "unlearning.negativesAsFakes.fades=true"));

@@ -317,6 +317,7 @@ public sealed class PolicyReaderTests
     [InlineData("repulsion.distance", "\"far\"")]
     [InlineData("repulsion.limit", "1")]
     [InlineData("retention.weight", "-1")]
+    [InlineData("retention.featureWeight", "-1")]
     [InlineData("negativesAsFakes.weight", "-1")]
     [InlineData("negativesAsFakes.batchSize", "0")]
     [InlineData("negativesAsFakes.batchSize", "6")]

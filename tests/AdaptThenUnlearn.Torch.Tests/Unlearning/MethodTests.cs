@@ -81,15 +81,25 @@ public sealed class MethodTests : IDisposable
         var fading = options with { NegativesAsFakes = options.NegativesAsFakes with { Fades = true } };
 
         Assert.Equal(isSame, Trained(options).SequenceEqual(Trained(fading)));
+    }
 
-        byte[] Trained(AdaptThenUnlearn.Policies.UnlearningOptions some)
-        {
-            using var feedback = Feedback();
-            using var unlearned = UnlearningMethods
-                .Named("adapt-then-unlearn")
-                .Run(Context(feedback) with { Options = some }, CancellationToken.None);
-            return Weights(unlearned.Networks);
-        }
+    // Features are anchored also where pixels are not, and a weight of 0 is none.
+    [Fact]
+    public void Run_AnchoredFeatures_TrainAnotherGenerator()
+    {
+        var options = Small.Options with { Retention = new(Weight: 0) };
+
+        Assert.Equal(Trained(options), Trained(options with { Retention = new(Weight: 0, FeatureWeight: 0) }));
+        Assert.NotEqual(Trained(options), Trained(options with { Retention = new(Weight: 0, FeatureWeight: 2) }));
+    }
+
+    private byte[] Trained(AdaptThenUnlearn.Policies.UnlearningOptions options)
+    {
+        using var feedback = Feedback();
+        using var unlearned = UnlearningMethods
+            .Named("adapt-then-unlearn")
+            .Run(Context(feedback) with { Options = options }, CancellationToken.None);
+        return Weights(unlearned.Networks);
     }
 
     // As with preset paper: the last step's is the only candidate, and hours without one are not lost.
@@ -190,6 +200,35 @@ public sealed class MethodTests : IDisposable
         Assert.InRange(clean.sum().item<long>(), 1, 63);
         Assert.True(held.eq(clean).all().item<bool>());
         Assert.Equal(3 * 0.25, loss.item<float>(), tolerance: 1e-5);   // weight · 0.5², mean over the clean ones
+    }
+
+    [Fact]
+    public void RetentionTerm_Features_AreComparedInUnitsOfTheirVariance()
+    {
+        using var scope = NewDisposeScope();
+        using var source = new RandomStreams(1, "retention").At("latents");
+        using var feedback = Feedback();
+        var draw = LatentDraw.Sample(_networks.Generator, 64, source, CPU);
+        var annotation = Small.Annotation(_classifier);
+        var features = RetainedFeatures.Measure(annotation, feedback.Positives, weight: 2);
+        var term = new RetentionTerm(_networks.Generator, annotation, weight: 0, features);
+        var target = term.Target(draw);
+        var images = (target.Images * 0.5).detach().requires_grad_();
+
+        var loss = term.Loss(target, images, target.Weights.sum());
+        loss.backward();
+
+        // By hand: the mean over clean images and features of the squared difference, over the variance among the positives.
+        var variance = _classifier.Features(feedback.Positives.Rows(arange(Math.Min(feedback.Positives.Count, 512))).clamp(-1, 1))
+            .var(0, unbiased: false).mean();
+        var squared = (_classifier.Features(images.clamp(-1, 1)) - _classifier.Features(target.Images.clamp(-1, 1)))
+            .square().mean([1]);
+        var expected = 2 * (squared * target.Weights).sum() / target.Weights.sum() / variance;
+        Assert.Equal(expected.item<float>(), loss.item<float>(), 1e-4 * expected.item<float>());
+        Assert.True(expected.item<float>() > 0);
+        Assert.True(images.grad!.abs().amax([1, 2, 3]).gt(0).eq(target.Weights.gt(0)).all().item<bool>());
+        Assert.All(_classifier.parameters(), parameter => Assert.Null(parameter.grad));
+        Assert.Equal(0, term.Loss(target, target.Images, target.Weights.sum()).item<float>());
     }
 
     [Fact]
