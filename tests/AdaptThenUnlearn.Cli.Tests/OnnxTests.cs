@@ -52,7 +52,8 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
     {
         var policy = house.Small.Policy(
             "followed", edit:
-            ("\"annotator.safetensors\"", "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
+            ("\"annotator.safetensors\"",
+                "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
 
         var (exitCode, _, errors) = Atu.Run(
             "govern", policy, "--out", house.At("followed-out"), "--threads", "1", "--set", "unlearning.retention.featureWeight=1");

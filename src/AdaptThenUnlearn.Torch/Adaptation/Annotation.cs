@@ -50,7 +50,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>The features of images in each annotator, with the gradients that it has. Images are clipped, not rounded.</summary>
+    /// <summary>
+    /// The features of images in each annotator, with the gradients that it has. Images are clipped, not rounded.
+    /// </summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
     /// <returns>For each different annotator <c>[N, FeatureSize]</c>; belong to the caller's scope.</returns>
     public IReadOnlyList<Tensor> Describe(Tensor images)

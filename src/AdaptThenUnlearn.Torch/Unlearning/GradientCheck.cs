@@ -12,8 +12,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>
-/// Tries every kind of gradient that training takes, on copies of TorchScript networks and through annotators, so that what cannot
-/// be trained is refused before hours are spent.
+/// Tries every kind of gradient that training takes, on copies of TorchScript networks and through annotators, so that what
+/// cannot be trained is refused before hours are spent.
 /// </summary>
 internal static class GradientCheck
 {

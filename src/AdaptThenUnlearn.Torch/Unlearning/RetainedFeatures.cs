@@ -18,7 +18,8 @@ public sealed class RetainedFeatures
     private readonly Annotation _annotation;
     private readonly IReadOnlyList<double> _factors;   // for each annotator
 
-    private RetainedFeatures(Annotation annotation, IReadOnlyList<double> factors) => (_annotation, _factors) = (annotation, factors);
+    private RetainedFeatures(Annotation annotation, IReadOnlyList<double> factors) =>
+        (_annotation, _factors) = (annotation, factors);
 
     /// <summary>Measures how much the features of positives vary.</summary>
     /// <param name="annotation">Its annotators have the features.</param>

@@ -54,12 +54,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 options.Steps - options.RecoverySteps,
                 trainer.Generator.Slices);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
+        var features = options.Retention.FeatureWeightOrOff is > 0 and var weight
+            ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, weight)
+            : null;
         IReadOnlyList<IImageTerm> imageTerms = options.Retention.IsOn
-            ? [new RetentionTerm(
-                context.Original.Generator, context.Annotation, options.Retention.Weight,
-                options.Retention.FeatureWeightOrOff > 0
-                    ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, options.Retention.FeatureWeightOrOff)
-                    : null)]
+            ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features)]
             : [];
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
