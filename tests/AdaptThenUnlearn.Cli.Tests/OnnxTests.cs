@@ -56,7 +56,8 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
                 "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
 
         var (exitCode, _, errors) = Atu.Run(
-            "govern", policy, "--out", house.At("followed-out"), "--threads", "1", "--set", "unlearning.retention.featureWeight=1");
+            "govern", policy, "--out", house.At("followed-out"), "--threads", "1",
+            "--set", "unlearning.retention.featureWeight=1");
 
         Assert.Equal(2, exitCode);
         Assert.Contains("unlearning.retention.featureWeight: gradients do not pass through", errors, StringComparison.Ordinal);

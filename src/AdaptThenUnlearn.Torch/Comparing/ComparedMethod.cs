@@ -56,7 +56,8 @@ public static class ComparedMethods
 {
     private const string Usual = "preset=default";
     private const string NoRepulsion = "repulsion.weight=0";
-    private const string NoRetention = "retention.weight=0";
+    private const string NoPixels = "retention.weight=0";
+    private const string NoFeatures = "retention.featureWeight=null";
     private const string NoNegatives = "negativesAsFakes.weight=0";
     private const string NoBalance = "classBalance.rate=0";
 
@@ -161,7 +162,7 @@ public static class ComparedMethods
             "only-repulsion",
             MethodFamily.Alone,
             "`default` with repulsion alone of the four",
-            [Usual, NoRetention, NoNegatives, NoBalance]),
+            [Usual, NoPixels, NoFeatures, NoNegatives, NoBalance]),
         new(
             "only-retention",
             MethodFamily.Alone,
@@ -171,14 +172,14 @@ public static class ComparedMethods
             "only-negatives",
             MethodFamily.Alone,
             "`default` with negatives as fakes alone of the four",
-            [Usual, NoRepulsion, NoRetention, NoBalance]),
+            [Usual, NoRepulsion, NoPixels, NoFeatures, NoBalance]),
         new(
             "only-balance",
             MethodFamily.Alone,
             "`default` with class balancing alone of the four",
-            [Usual, NoRepulsion, NoRetention, NoNegatives]),
+            [Usual, NoRepulsion, NoPixels, NoFeatures, NoNegatives]),
         new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
-        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoRetention]),
+        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoPixels, NoFeatures]),
         new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),
         new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
         new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
@@ -199,6 +200,6 @@ public static class ComparedMethods
         "method=retrain", "feedbackSamples=5000", FormattableString.Invariant($"steps={steps}"),
         FormattableString.Invariant($"recoverySteps={decay}"), "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0",
         "repulsion.loss=el2", "repulsion.distance=relative", "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4",
-        NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+        NoPixels, NoFeatures, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
     ];
 }
