@@ -172,9 +172,15 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         LabelledPictures.Write(folder, count: 12);
         Succeeds("pretrain", "--data", folder, "--out", first, "--channels", "8", "6", "4", "--steps", "3", "--decay", "1");
 
-        // With a rate that falls to zero at once, the weights hardly move.
+        // What the first file says of earlier runs stands in the second. With a rate that falls to zero at once, the weights hardly
+        // move.
+        using (var loaded = GeneratorCheckpoint.Load(first, "auto", sha256: null, discriminatorPath: null, CPU))
+        using (var copies = new GanPair(loaded.Generator, loaded.Discriminator!).Copy())
+            GeneratorCheckpoint.Save(
+                first, copies, new Dictionary<string, string> { [SafetensorsFile.EarlierRunsKey] = "the runs" });
         Succeeds("pretrain", "--data", folder, "--out", second, "--from", first, "--steps", "1", "--decay", "1");
 
+        Assert.Equal("the runs", SafetensorsFile.Read(second).Metadata[SafetensorsFile.EarlierRunsKey]);
         var (before, after) = (Weights(first), Weights(second));
         Assert.NotEqual(before, after);
         Assert.All(before.Zip(after), pair => Assert.Equal(pair.First, pair.Second, 0.01f));

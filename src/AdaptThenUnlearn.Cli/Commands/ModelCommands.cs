@@ -125,14 +125,14 @@ internal static class ModelCommands
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
-            GeneratorCheckpoint.Save(
-                target,
-                networks,
-                new Dictionary<string, string>(TrainedRegime.Write(TermsOf(training)))
-                {
-                    ["kind"] = Gan,
-                    ["architecture"] = "stylegan2",
-                });
+            var metadata = new Dictionary<string, string>(TrainedRegime.Write(TermsOf(training)))
+            {
+                ["kind"] = Gan,
+                ["architecture"] = "stylegan2",
+            };
+            if (loaded?.EarlierRuns is { } runs)
+                metadata[SafetensorsFile.EarlierRunsKey] = runs;   // more training does not end the limits that they set
+            GeneratorCheckpoint.Save(target, networks, metadata);
             var sha256 = CheckpointDigest.Compute(target);
             Terminal.WriteJson(new { file = target, sha256 });
             Terminal.WriteResultLine($"{target}: SHA-256 {sha256}");
