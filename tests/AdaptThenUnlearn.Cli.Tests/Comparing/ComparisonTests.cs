@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Cli.Comparing;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
@@ -239,19 +240,24 @@ public sealed class ComparisonTests : IDisposable
             cell with { Outcome = cell.Outcome is { } outcome ? outcome with { Range = "raw" } : null };
     }
 
-    // What the documentation says of runs is what their cells say, in today's words. The pages are older than the row `reject`.
+    // What the documentation says of runs is what their cells say, in today's words. All pages but one are older than the row
+    // `reject` and the third classifier.
     [Theory]
     [InlineData("results/mnist/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
     [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
     [InlineData("results/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
-    public void Render_DocumentedRuns_IsTheDocumentedPage(string page, string policy, string classes, string methods)
+    [InlineData(
+        "results/mnist-long/results.md", "policies/mnist-long-no-digit-8.json", "1,4,8", "reject,quick,default", "1",
+        "models/mnist/third.safetensors")]
+    public void Render_DocumentedRuns_IsTheDocumentedPage(
+        string page, string policy, string classes, string methods, string seeds = "1,2,3", string? third = null)
     {
         var read = PolicyReader.Read(File.ReadAllText(Path.Combine(Repository.Root, policy)), policy, Records.Vocabulary, []);
         Assert.Empty(read.Errors);
         var plan = new Comparison(
             read.Policy!,
             classes.Split(','),
-            [1, 2, 3],
+            [.. seeds.Split(',').Select(seed => long.Parse(seed, CultureInfo.InvariantCulture))],
             [.. ComparedMethods.All.Where(
                 method => methods.Length == 0
                     ? method != ComparedMethods.Reject && !method.OnRequest
@@ -264,7 +270,13 @@ public sealed class ComparisonTests : IDisposable
         // The reference of the avatars has no floor: no images were held out from it.
         var floor = new InputFiles(read.Policy!, Path.Combine(Repository.Root, policy)).FindFloor();
         Assert.Equal(policy.Contains("mnist", StringComparison.Ordinal), floor is not null);
-        var documented = plan with { Cells = [.. cells], Floor = floor };
+        var documented = plan with
+        {
+            Cells = [.. cells],
+            Floor = floor,
+            Third = third is null ? null : new ThirdFile(
+                Path.GetFileName(third), Sha256Digest.ComputeFile(Path.Combine(Repository.Root, third))),
+        };
 
         Golden.Check(page, ComparisonPage.Render(documented, "results"), folder: "..");
         Golden.Check(Path.ChangeExtension(page, null) + "/results.csv", ComparisonCsv.Render(documented), folder: "..");

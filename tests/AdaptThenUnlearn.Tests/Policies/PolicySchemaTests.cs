@@ -179,6 +179,7 @@ public sealed class PolicySchemaTests
             "mnist-balanced.json",
             "mnist-impossible.json",
             "mnist-locked.json",
+            "mnist-long-no-digit-8.json",
             "mnist-no-digit-8.json",
             "mnist-no-digits-4-and-8.json",
             "mnist-stricter.json"
