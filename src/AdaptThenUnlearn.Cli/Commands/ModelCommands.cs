@@ -44,8 +44,8 @@ internal static class ModelCommands
         };
         var from = new Option<FileInfo?>("--from")
         {
-            Description = "A StyleGAN2 checkpoint with its discriminator to go on from, in place of random weights. The " +
-                "optimizers start anew",
+            Description = "A StyleGAN2 checkpoint with its discriminator to go on from, in place of random weights. Its " +
+                "optimizers' state is not read",
         };
         var channels = new Option<int[]>("--channels")
         {

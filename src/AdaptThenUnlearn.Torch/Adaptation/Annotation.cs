@@ -31,6 +31,10 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <summary>The undesired classes, as the annotators call them.</summary>
     public IReadOnlyList<string> ClassNames { get; } = [.. features.Select(feature => feature.Rule.Class).Distinct()];
 
+    /// <summary>The features' annotators, each once.</summary>
+    internal IReadOnlyList<FeatureClassifier> Annotators { get; } =
+        [.. features.Select(feature => feature.Rule.Classifier).Distinct()];
+
     /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
 
@@ -59,17 +63,13 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         var pictures = raw ? images : images.clamp(-1, 1);
-        return
-        [
-            .. Features.Select(feature => feature.Rule.Classifier).Distinct()
-                .Select(annotator => annotator.Features(pictures).MoveToOuterDisposeScope()),
-        ];
+        return [.. Annotators.Select(annotator => annotator.Features(pictures).MoveToOuterDisposeScope())];
     }
 
     /// <summary>Ends gradients of the annotators' own parameters, which nothing in a run trains.</summary>
     internal void Freeze()
     {
-        foreach (var parameter in Features.SelectMany(feature => feature.Rule.Classifier.parameters()))
+        foreach (var parameter in Annotators.SelectMany(annotator => annotator.parameters()))
             parameter.requires_grad = false;
     }
 
@@ -87,7 +87,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
         // Run each annotator once, whatever number of features it finds.
         var pictures = ToClassifierInput(images);
-        var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
+        var logits = Annotators
             .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(pictures)));
 
         // Find the features.

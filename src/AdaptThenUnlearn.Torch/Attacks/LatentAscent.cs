@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Attacks;
@@ -16,12 +17,7 @@ internal static class LatentAscent
     /// <exception cref="AttackNotMeasuredException">There is no gradient, or it is 0, or not a number, everywhere.</exception>
     public static void RequireGradient(Tensor start, Func<Tensor, Tensor> scores)
     {
-        using var scope = NewDisposeScope();
-        var point = start.detach().clone().requires_grad_();
-        var score = scores(point);
-        if (!score.requires_grad
-            || autograd.grad([score.sum()], [point], allow_unused: true)[0] is not { IsInvalid: false } gradient
-            || gradient.nan_to_num(0, 0, 0).count_nonzero().item<long>() == 0)
+        if (!Gradients.Reach(start, scores))
             throw NoGradient();
     }
 

@@ -75,10 +75,13 @@ internal static class GradientCheck
     /// <exception cref="PolicyMismatchException">An annotator has none.</exception>
     public static void RunOnFeatures(Annotation annotation, ImageShape shape, UnlearningOptions options, Device device)
     {
+        if (options.Retention.FeatureWeightOrOff == 0)
+            return;
+
+        using var scope = NewDisposeScope();
         using var random = new RandomStreams(options.Seed, "rehearsal").At("features");
-        using var images =
-            randn([BatchSize, shape.Channels, shape.Resolution, shape.Resolution], generator: random).clamp(-1, 1).to(device);
-        if (options.Retention.FeatureWeightOrOff > 0 && !RetainedFeatures.CanBeFollowed(annotation, images))
+        var images = rand([BatchSize, shape.Channels, shape.Resolution, shape.Resolution], generator: random).to(device) - 0.5;
+        if (!annotation.Annotators.All(annotator => Gradients.Reach(images, pictures => annotator.Features(pictures).square())))
             throw new PolicyMismatchException(
                 "$.unlearning.retention.featureWeight",
                 "gradients do not pass through an annotator, so that training cannot follow its features; leave this out, and "

@@ -37,19 +37,6 @@ public sealed class RetainedFeatures
                 weight / described.Count / Math.Max(features.var(0, unbiased: false).mean().item<float>(), 1e-12))]);
     }
 
-    /// <summary>Whether the annotators have gradients, so that training can follow their features.</summary>
-    /// <param name="annotation">The annotators.</param>
-    /// <param name="images">Any images of the generator's size, <c>[N, C, H, W]</c>.</param>
-    public static bool CanBeFollowed(Annotation annotation, Tensor images)
-    {
-        using var scope = NewDisposeScope();
-        var pictures = (images.detach() * 0.9).requires_grad_();   // none at the bounds, where clipping ends the gradient
-        return annotation.Describe(pictures).All(features =>
-            features.requires_grad
-            && autograd.grad([features.square().sum()], [pictures], allow_unused: true)[0] is { IsInvalid: false } gradient
-            && gradient.count_nonzero().item<long>() > 0);
-    }
-
     /// <summary>The weighted distance of each image to the one that it replaces.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, part of the graph.</param>
     /// <param name="targets">As many, without gradient.</param>
