@@ -47,8 +47,11 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
     }
 
     // A graph labels, but its features cannot be followed.
-    [Fact]
-    public void Govern_FeaturesOfAGraph_AreRefusedBeforeAnythingIsTrained()
+    [Theory]
+    [InlineData("unlearning.retention.featureWeight=1", "unlearning.retention.featureWeight")]
+    [InlineData("unlearning.frechetLoss.window=2000", "unlearning.frechetLoss")]
+    [InlineData("unlearning.guidance.weight=1", "unlearning.guidance")]
+    public void Govern_FeaturesOfAGraph_AreRefusedBeforeAnythingIsTrained(string setting, string path)
     {
         var policy = house.Small.Policy(
             "followed", edit:
@@ -57,10 +60,10 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
 
         var (exitCode, _, errors) = Atu.Run(
             "govern", policy, "--out", house.At("followed-out"), "--threads", "1",
-            "--set", "unlearning.retention.featureWeight=1");
+            "--set", setting);
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("unlearning.retention.featureWeight: gradients do not pass through", errors, StringComparison.Ordinal);
+        Assert.Contains($"{path}: gradients do not pass through", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("adaptation", errors, StringComparison.Ordinal);
     }
 

@@ -66,6 +66,34 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         return [.. Annotators.Select(annotator => annotator.Features(pictures).MoveToOuterDisposeScope())];
     }
 
+    /// <summary>Which images show any undesired feature.</summary>
+    /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
+    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    public Tensor ShowsAny(IReadOnlyList<Tensor> described)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var logits = Logits(described);
+        return Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]))
+            .Aggregate((any, one) => any.logical_or(one))
+            .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The logarithm of the probability that images lack the undesired features, taken as independent.</summary>
+    /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
+    /// <returns><c>[N]</c>, at most 0, with the gradients of the features; belongs to the caller's scope.</returns>
+    public Tensor AbsenceLogarithms(IReadOnlyList<Tensor> described)
+    {
+        using var scope = NewDisposeScope();
+        var logits = Logits(described);
+        return Features.Select(feature => feature.Rule.AbsenceLogarithm(logits[feature.Rule.Classifier]))
+            .Aggregate((sum, one) => sum + one)
+            .MoveToOuterDisposeScope();
+    }
+
+    private Dictionary<FeatureClassifier, Tensor> Logits(IReadOnlyList<Tensor> described) =>
+        Annotators.Zip(described).ToDictionary(pair => pair.First, pair => pair.First.Logits(pair.Second));
+
     /// <summary>Ends gradients of the annotators' own parameters, which nothing in a run trains.</summary>
     internal void Freeze()
     {

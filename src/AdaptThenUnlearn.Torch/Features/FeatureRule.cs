@@ -33,4 +33,14 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
     /// <param name="logits">As for <see cref="Shows"/>.</param>
     /// <returns><c>[N]</c>, 0 to 1; belongs to the caller's scope.</returns>
     public Tensor Probability(Tensor logits) => Classifier.ProbabilitiesOf(logits).select(1, Index);
+
+    /// <summary>log(1 − p), with p the probability of the class; p is taken as at most 0.9999.</summary>
+    /// <param name="logits">As for <see cref="Shows"/>.</param>
+    /// <returns><c>[N]</c>, at most 0, with the gradient of the logits; belongs to the caller's scope.</returns>
+    /// <remarks>The bound keeps the logarithm finite; beyond it there is no gradient.</remarks>
+    public Tensor AbsenceLogarithm(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        return (1 - Probability(logits).clamp(max: 0.9999)).log().MoveToOuterDisposeScope();
+    }
 }

@@ -263,7 +263,8 @@ public sealed class UnlearningRun(
                 feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
             options.CleanBelow,
             _policy.Evaluation.IsRaw);
-        GradientCheck.RunOnFeatures(annotation, original.Generator.Shape, options, request.Device);
+        GradientCheck.RunOnFeatures(
+            annotation, original.Discriminator, original.Generator.Shape, options, request.Device);
         using var feedback = _timer.Time("collecting feedback", () => CollectFeedback(original, annotation, options, cancel));
 
         // Make a discriminator where the checkpoint has none.

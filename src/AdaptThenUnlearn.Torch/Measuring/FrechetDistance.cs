@@ -166,7 +166,9 @@ public static class FrechetDistance
         return (values.gt(noise).sum().item<long>(), varying.shape[0]);
     }
 
-    private static Tensor SquareRoot(Tensor symmetric)
+    /// <summary>The symmetric square root; rounding errors below 0 count as 0.</summary>
+    /// <param name="symmetric"><c>[d, d]</c>, positive semi-definite.</param>
+    internal static Tensor SquareRoot(Tensor symmetric)
     {
         var (values, vectors) = linalg.eigh(symmetric);
         return (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());

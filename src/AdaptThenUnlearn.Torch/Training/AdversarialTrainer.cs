@@ -54,8 +54,8 @@ public interface IWeightTerm
 }
 
 /// <summary>
-/// A term of the generator's loss that compares images with targets, such as retention anchoring. Its methods are called from
-/// several threads at once, each with a part of the batch.
+/// A term of the generator's loss that depends on its images, such as retention anchoring, which compares them with targets. Its
+/// methods are called from several threads at once, each with a part of the batch.
 /// </summary>
 public interface IImageTerm
 {
@@ -78,7 +78,11 @@ public interface IImageTerm
 /// <summary>What generated images are compared with.</summary>
 /// <param name="Images"><c>[N, C, H, W]</c>.</param>
 /// <param name="Weights"><c>[N]</c>, ≥ 0: how much each image counts.</param>
-public sealed record ImageTarget(Tensor Images, Tensor Weights);
+public sealed record ImageTarget(Tensor Images, Tensor Weights)
+{
+    /// <summary>Which part of the batch this is, from 0; the trainer sets it.</summary>
+    public int Part { get; init; }
+}
 
 /// <summary>
 /// Receives the images that training makes anyway; it does not take part in training. It is called from several threads at once.
@@ -431,7 +435,10 @@ public sealed class AdversarialTrainer : IDisposable
         {
             var part = draw.Part(number, parts);
             _targets[number] = [.. terms.Select(term => term.Target(part)).Select(target =>
-                new ImageTarget(target.Images.DetachFromDisposeScope(), target.Weights.DetachFromDisposeScope()))];
+                new ImageTarget(target.Images.DetachFromDisposeScope(), target.Weights.DetachFromDisposeScope())
+                {
+                    Part = number,
+                })];
         }
 
         /// <summary>Sums the weights over all parts, and leaves the targets to the scope of the step.</summary>

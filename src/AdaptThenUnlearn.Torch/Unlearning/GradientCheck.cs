@@ -67,15 +67,35 @@ internal static class GradientCheck
                 () => Losses.R1(copies.Discriminator, images).backward());
     }
 
-    /// <summary>Checks that annotators have gradients where training is to follow their features.</summary>
+    /// <summary>
+    /// Checks that annotators have gradients where training is to follow their features or answers, and that the discriminator
+    /// has features where they are to be matched.
+    /// </summary>
     /// <param name="annotation">The annotators.</param>
+    /// <param name="discriminator">Null where one is still to be made.</param>
     /// <param name="shape">The generator's images.</param>
-    /// <param name="options">Say whether features are followed.</param>
+    /// <param name="options">Say what is followed.</param>
     /// <param name="device">Where the annotators are.</param>
-    /// <exception cref="PolicyMismatchException">An annotator has none.</exception>
-    public static void RunOnFeatures(Annotation annotation, ImageShape shape, UnlearningOptions options, Device device)
+    /// <exception cref="PolicyMismatchException">One of them has none.</exception>
+    public static void RunOnFeatures(
+        Annotation annotation, ImageDiscriminator? discriminator, ImageShape shape, UnlearningOptions options, Device device)
     {
-        if (options.Retention.FeatureWeightOrOff == 0)
+        const string Frechet = "$.unlearning.frechetLoss";
+        if (options.FrechetLoss?.DiscriminatorWeightOrDefault > 0 && discriminator is ScriptedDiscriminator)
+            throw new PolicyMismatchException(
+                Frechet,
+                "the features of a TorchScript discriminator are not known; \"discriminatorWeight\": 0 leaves them out");
+
+        // Ask the annotators only where something follows them.
+        var (property, without) = options switch
+        {
+            { Retention.FeatureWeightOrOff: > 0 } =>
+                ("$.unlearning.retention.featureWeight", "leave this out, and pixels alone are compared"),
+            { FrechetLoss.AnnotatorWeightOrDefault: > 0 } => (Frechet, "\"annotatorWeight\": 0 leaves them out"),
+            { Guidance.Weight: > 0 } => ("$.unlearning.guidance", "leave this out"),
+            _ => ("", ""),
+        };
+        if (property.Length == 0)
             return;
 
         using var scope = NewDisposeScope();
@@ -83,9 +103,8 @@ internal static class GradientCheck
         var images = rand([BatchSize, shape.Channels, shape.Resolution, shape.Resolution], generator: random).to(device) - 0.5;
         if (!annotation.Annotators.All(annotator => Gradients.Reach(images, pictures => annotator.Features(pictures).square())))
             throw new PolicyMismatchException(
-                "$.unlearning.retention.featureWeight",
-                "gradients do not pass through an annotator, so that training cannot follow its features; leave this out, and "
-                    + "pixels alone are compared");
+                property,
+                $"gradients do not pass through an annotator, so that training cannot follow its features; {without}");
     }
 
     private static void RequireTrainable(IScriptedNetwork network, string property)

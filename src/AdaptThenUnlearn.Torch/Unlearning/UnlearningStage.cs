@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <summary>The second stage: keep making good images while moving away from the adapted generators.</summary>
 /// <remarks>
 /// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3: adversarial training on positives plus γ·L_rep(θ, θN). The policy can add
-/// three terms of this project: retention anchoring, negatives as fakes and class balancing.
+/// terms of this project: retention anchoring, negatives as fakes, class balancing, the Fréchet loss and guidance.
 /// </remarks>
 /// <param name="context">Networks, options and data.</param>
 /// <param name="adapted">θN; null for plain fine-tuning.</param>
@@ -57,9 +57,19 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var features = options.Retention.FeatureWeightOrOff is > 0 and var weight
             ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, weight)
             : null;
-        IReadOnlyList<IImageTerm> imageTerms = options.Retention.IsOn
-            ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features)]
-            : [];
+        using var frechet = options.FrechetLoss is { IsOn: true } frechetOptions
+            ? new FrechetLossTerm(context.Original, context.Annotation, frechetOptions, options.FeedbackSamples, random)
+            : null;
+        IReadOnlyList<IImageTerm> imageTerms =
+        [
+            .. options.Retention.IsOn
+                ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features)]
+                : (IImageTerm[])[],
+            .. frechet is null ? [] : (IImageTerm[])[frechet],
+            .. options.Guidance is { Weight: > 0 and var guidance }
+                ? [new GuidanceTerm(context.Annotation, guidance)]
+                : (IImageTerm[])[],
+        ];
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
@@ -72,7 +82,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
 
         // Continue from the journal, or begin.
-        var (done, log) = Resume(trainer, balance);
+        var (done, log) = Resume(trainer, balance, frechet);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
         {
@@ -90,6 +100,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                     : extraFakes with { Weight = extraFakes.Weight * fading.FactorAt(done + 1) * fading.FactorAt(done + 1) },
                 balance);
             done++;
+            frechet?.Update(done);
             if (done % ClassBalance.Every == 0)
                 balance?.UpdateWeights(factor);
 
@@ -100,8 +111,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             if (done % options.CandidateEvery == 0 || done == options.Steps)
                 note = best.Consider(Judge(trainer, done));
             if (note is not null || done % SaveEvery == 0)
-                context.Journal.Save(
-                    Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
+            {
+                var vectors = Vectors(trainer, best, balance, frechet, out var counters);
+                context.Journal.Save(Name, new StageState(done, vectors, counters, log.ToJson()));
+            }
+
             context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
         }
 
@@ -114,7 +128,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
-    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance)
+    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance, FrechetLossTerm? frechet)
     {
         if (context.Journal.Load(Name) is not { } saved)
             return (0, new StageLog());
@@ -123,6 +137,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         using var _ = no_grad();
         balance?.LogWeights.copy_(saved.Vectors[BalanceKey]);
         balance?.Counts.copy_(saved.Vectors[CountsKey]);
+        foreach (var (name, tensor) in frechet?.State ?? new Dictionary<string, Tensor>())
+            tensor.copy_(saved.Vectors[name]);
         return (saved.Step, StageLog.FromJson(saved.Notes));
     }
 
@@ -156,11 +172,17 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         RepulsionTerm.SquaredDistance(trainer.Generator.Values, original));
 
     private static Dictionary<string, Tensor> Vectors(
-        AdversarialTrainer trainer, BestCandidate best, ClassBalance? balance, out IReadOnlyDictionary<string, double> counters)
+        AdversarialTrainer trainer,
+        BestCandidate best,
+        ClassBalance? balance,
+        FrechetLossTerm? frechet,
+        out IReadOnlyDictionary<string, double> counters)
     {
         var vectors = new Dictionary<string, Tensor>(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
         if (balance is not null)
             (vectors[BalanceKey], vectors[CountsKey]) = (balance.LogWeights, balance.Counts);
+        foreach (var (name, tensor) in frechet?.State ?? new Dictionary<string, Tensor>())
+            vectors[name] = tensor;
         return vectors;
     }
 

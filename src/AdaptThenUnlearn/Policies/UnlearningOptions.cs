@@ -68,6 +68,12 @@ namespace AdaptThenUnlearn.Policies;
 /// Who says which of the images in <paramref name="Data"/> show no undesired feature: <c>annotator</c>, or <c>labels</c>, the
 /// true labels that come with the images. Only the method <c>retrain</c> reads it.
 /// </param>
+/// <param name="FrechetLoss">
+/// Keeps the features of retained images distributed as the original generator's. When absent, it is off.
+/// </param>
+/// <param name="Guidance">
+/// Pushes images away from undesired features by the annotators' gradients. When absent, it is off.
+/// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -109,7 +115,11 @@ public sealed record UnlearningOptions(
     int? Accumulate = null,
     [KnownName(NameKind.CleanBy), AbsentMeans(UnlearningOptions.ByAnnotator)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    string? CleanBy = null)
+    string? CleanBy = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    FrechetLossOptions? FrechetLoss = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    GuidanceOptions? Guidance = null)
 {
     private const string Retrain = "retrain";
 
@@ -297,6 +307,61 @@ public sealed record RetentionOptions(
     [JsonIgnore]
     public bool IsOn => Weight > 0 || FeatureWeightOrOff > 0;
 }
+
+/// <summary>
+/// The Fréchet loss: the features of images without undesired features stay distributed as the original generator's.
+/// </summary>
+/// <param name="AnnotatorWeight">Weight of the annotators' features; 0 or more, 0 leaves them out. 5 when absent.</param>
+/// <param name="DiscriminatorWeight">
+/// Weight of the features of the discriminator as it was before unlearning; 0 or more, 0 leaves them out. 10 when absent.
+/// </param>
+/// <param name="Window">
+/// Mean age of the images from which the present distribution is estimated, in images; at least 100. It is raised to four times
+/// the number of features. 2,000 when absent.
+/// </param>
+public sealed record FrechetLossOptions(
+    // Absent values are not written, so that a later default does not change a policy's digest.
+    [Within(0), AbsentMeans(FrechetLossOptions.DefaultAnnotatorWeight)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? AnnotatorWeight = null,
+    [Within(0), AbsentMeans(FrechetLossOptions.DefaultDiscriminatorWeight)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? DiscriminatorWeight = null,
+    [Within(100), AbsentMeans(FrechetLossOptions.DefaultWindow)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? Window = null)
+{
+    /// <summary>The value of <see cref="AnnotatorWeight"/> if the policy does not give it.</summary>
+    public const double DefaultAnnotatorWeight = 5;
+
+    /// <summary>The value of <see cref="DiscriminatorWeight"/> if the policy does not give it.</summary>
+    public const double DefaultDiscriminatorWeight = 10;
+
+    /// <summary>The value of <see cref="Window"/> if the policy does not give it.</summary>
+    public const int DefaultWindow = 2000;
+
+    /// <summary>The weight of the annotators' features: the policy's, or the default.</summary>
+    [JsonIgnore]
+    public double AnnotatorWeightOrDefault => AnnotatorWeight ?? DefaultAnnotatorWeight;
+
+    /// <summary>The weight of the discriminator's features: the policy's, or the default.</summary>
+    [JsonIgnore]
+    public double DiscriminatorWeightOrDefault => DiscriminatorWeight ?? DefaultDiscriminatorWeight;
+
+    /// <summary>The mean age of what is estimated from: the policy's, or the default.</summary>
+    [JsonIgnore]
+    public int WindowOrDefault => Window ?? DefaultWindow;
+
+    /// <summary>Whether any features are matched.</summary>
+    [JsonIgnore]
+    public bool IsOn => AnnotatorWeightOrDefault > 0 || DiscriminatorWeightOrDefault > 0;
+}
+
+/// <summary>Guidance: images follow the annotators' gradients away from the undesired features.</summary>
+/// <param name="Weight">
+/// Weight of −log(1 − p), with p the probability of an undesired class; 0 or more, 0 switches it off.
+/// </param>
+public sealed record GuidanceOptions([Within(0)] double Weight);
 
 /// <summary>Labelled negatives are added to the discriminator's fake side.</summary>
 /// <param name="Weight">Weight of the negatives' term in the discriminator's loss; 0 or more, 0 switches it off.</param>

@@ -55,6 +55,12 @@ internal static class TrainingSection
         Line("Retention anchoring", Trusted(!options.Retention.IsOn ? "off"
             : $"weight {Plain(options.Retention.Weight)}" + (options.Retention.FeatureWeightOrOff is > 0 and var features
                 ? $", {Plain(features)} on features" : "")));
+        if (options.FrechetLoss is { IsOn: true } frechet)
+            Line("Fréchet loss", Trusted(
+                $"weight {Plain(frechet.AnnotatorWeightOrDefault)} on features of annotators, "
+                    + $"{Plain(frechet.DiscriminatorWeightOrDefault)} on those of the discriminator"));
+        if (options.Guidance is { Weight: > 0 and var guidance })
+            Line("Guidance by annotators", Trusted($"weight {Plain(guidance)}"));
         Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant(
             $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step")
                 + (options.NegativesAsFakes.Fades == true ? ", fading in recovery" : "") : "off"));

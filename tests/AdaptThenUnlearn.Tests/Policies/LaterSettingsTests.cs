@@ -95,6 +95,23 @@ public sealed class LaterSettingsTests
     }
 
     [Fact]
+    public void Read_FrechetLossAndGuidance_AreInTheDigestOnlyWhereThePolicySaysSo()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.frechetLoss.window=500", "unlearning.guidance.weight=3"));
+
+        Assert.DoesNotContain("frechetLoss", CanonicalJson.Serialize(without.Policy!), StringComparison.Ordinal);
+        Assert.DoesNotContain("guidance", CanonicalJson.Serialize(without.Policy!), StringComparison.Ordinal);
+        Assert.Equal((null, null), (without.Policy!.Unlearning.FrechetLoss, without.Policy.Unlearning.Guidance));
+        var frechet = with.Policy!.Unlearning.FrechetLoss!;
+        Assert.Equal(
+            (5, 10, 500),
+            (frechet.AnnotatorWeightOrDefault, frechet.DiscriminatorWeightOrDefault, frechet.WindowOrDefault));
+        Assert.Equal(new GuidanceOptions(3), with.Policy.Unlearning.Guidance);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.DoesNotContain("annotatorWeight", with.EffectiveJson, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Read_FadingNegatives_AreInTheDigestOnlyWhereThePolicySaysSo()
     {
         var (without, with) = (Read(Full), Read(Full, "unlearning.negativesAsFakes.fades=true"));

@@ -47,9 +47,18 @@ public sealed class MethodTests : IDisposable
     [InlineData(8)]
     public void Run_InterruptedAnywhereAndResumed_GivesTheSameBytes(int afterSteps)
     {
+        var options = Small.Options;
+        AssertResumes(options, afterSteps);
+        AssertResumes(options with { Steps = 26, FrechetLoss = new(), Guidance = new(2) }, afterSteps + 12);
+    }
+
+    private void AssertResumes(AdaptThenUnlearn.Policies.UnlearningOptions options, int afterSteps)
+    {
         byte[] whole;
         using (var feedback = Feedback())
-        using (var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback), CancellationToken.None))
+        using (var unlearned = UnlearningMethods
+            .Named("adapt-then-unlearn")
+            .Run(Context(feedback) with { Options = options }, CancellationToken.None))
             whole = Weights(unlearned.Networks);
 
         using (var feedback = Feedback())
@@ -57,6 +66,7 @@ public sealed class MethodTests : IDisposable
         {
             var interrupted = Context(feedback) with
             {
+                Options = options,
                 Journal = new FolderJournal(_folder, "f", resume: false),
                 Progress = new Small.StopAfter(afterSteps, stop)
             };
@@ -67,7 +77,9 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var resumed = UnlearningMethods
             .Named("adapt-then-unlearn")
-            .Run(Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: true) }, CancellationToken.None))
+            .Run(
+                Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: true) },
+                CancellationToken.None))
             Assert.Equal(whole, Weights(resumed.Networks));
     }
 
@@ -91,6 +103,18 @@ public sealed class MethodTests : IDisposable
 
         Assert.Equal(Trained(options), Trained(options with { Retention = new(Weight: 0, FeatureWeight: 0) }));
         Assert.NotEqual(Trained(options), Trained(options with { Retention = new(Weight: 0, FeatureWeight: 2) }));
+    }
+
+    [Fact]
+    public void Run_FrechetLossAndGuidance_TrainAnotherGeneratorOnlyWhereTheyAreOn()
+    {
+        var options = Small.Options;
+        var without = Trained(options);
+
+        Assert.Equal(without, Trained(options with { FrechetLoss = new(0, 0), Guidance = new(0) }));
+        Assert.NotEqual(without, Trained(options with { FrechetLoss = new() }));
+        Assert.NotEqual(without, Trained(options with { Guidance = new(2) }));
+        Assert.Equal(Trained(options with { FrechetLoss = new() }), Trained(options with { FrechetLoss = new() }));
     }
 
     private byte[] Trained(AdaptThenUnlearn.Policies.UnlearningOptions options)
