@@ -11,10 +11,19 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// probability. Alone it also trains the generator to deceive the annotators. The Fréchet loss leaves little room for that,
 /// because a deceiving image has unusual features; the auditors, which guide nothing, judge the result.
 /// </remarks>
-/// <param name="annotation">Its annotators guide.</param>
-/// <param name="weight">Positive.</param>
-public sealed class GuidanceTerm(Annotation annotation, double weight) : IImageTerm
+public sealed class GuidanceTerm : IImageTerm
 {
+    private readonly Annotation _annotation;
+    private readonly double _weight;
+
+    /// <param name="annotation">Its annotators guide; they are not trained.</param>
+    /// <param name="weight">Positive.</param>
+    public GuidanceTerm(Annotation annotation, double weight)
+    {
+        (_annotation, _weight) = (annotation, weight);
+        annotation.Freeze();
+    }
+
     /// <inheritdoc/>
     public ImageTarget Target(LatentDraw draw) =>
         new(draw.Latents.narrow(0, 0, 0), draw.Latents.new_ones(draw.Latents.shape[0]));
@@ -23,7 +32,7 @@ public sealed class GuidanceTerm(Annotation annotation, double weight) : IImageT
     public Tensor Loss(ImageTarget target, Tensor images, Tensor weights)
     {
         using var scope = NewDisposeScope();
-        var logarithms = annotation.AbsenceLogarithms(annotation.Describe(images));   // [N]
-        return (logarithms.sum() * -weight / weights).MoveToOuterDisposeScope();
+        var logarithms = _annotation.AbsenceLogarithms(_annotation.Describe(images));   // [N]
+        return (logarithms.sum() * -_weight / weights).MoveToOuterDisposeScope();
     }
 }

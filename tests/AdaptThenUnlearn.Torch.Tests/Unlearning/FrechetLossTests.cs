@@ -259,6 +259,8 @@ public sealed class FrechetLossTests : IDisposable
         var expected = probabilities.data<float>().Select(p => -Math.Log(1 - Math.Min(p, 0.9999))).Average() * 2;
         Assert.Equal(expected, loss.item<float>(), 1e-3 * expected);
 
+        Assert.All(_classifier.parameters(), parameter => Assert.Null(parameter.grad));
+
         // One step against the gradient makes the feature less likely.
         var moved = (images - images.grad! * (0.5 / images.grad!.abs().max())).detach();
         Assert.True(_classifier.Probabilities(moved.clamp(-1, 1)).select(1, 1).mean().item<float>()
