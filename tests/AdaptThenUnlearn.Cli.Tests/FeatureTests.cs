@@ -172,7 +172,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         LabelledPictures.Write(folder, count: 12);
         Succeeds("pretrain", "--data", folder, "--out", first, "--channels", "8", "6", "4", "--steps", "3", "--decay", "1");
 
-        // What the first file says of earlier runs stands in the second. One step moves the weights by little.
+        // The second file has the first one's list of earlier runs. One step changes the weights little.
         using (var loaded = GeneratorCheckpoint.Load(first, "auto", sha256: null, discriminatorPath: null, CPU))
         using (var copies = new GanPair(loaded.Generator, loaded.Discriminator!).Copy())
             GeneratorCheckpoint.Save(

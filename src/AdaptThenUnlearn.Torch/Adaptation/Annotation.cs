@@ -115,8 +115,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
         // Run each annotator once, whatever number of features it finds.
         var pictures = ToClassifierInput(images);
-        var logits = Annotators
-            .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(pictures)));
+        var logits = Logits([.. Annotators.Select(annotator => annotator.Features(pictures))]);
 
         // Find the features.
         var rules = Features.Select(feature => feature.Rule).ToList();

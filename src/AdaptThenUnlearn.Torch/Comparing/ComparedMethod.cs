@@ -56,12 +56,11 @@ public static class ComparedMethods
 {
     private const string Usual = "preset=default";
     private const string NoRepulsion = "repulsion.weight=0";
-    private const string NoPixels = "retention.weight=0";
-    private const string NoFeatures = "retention.featureWeight=null";
     private const string NoNegatives = "negativesAsFakes.weight=0";
     private const string NoBalance = "classBalance.rate=0";
-    private const string NoFrechet = "frechetLoss=null";
-    private const string NoGuidance = "guidance=null";
+
+    private static readonly string[] _noRetention = ["retention.weight=0", "retention.featureWeight=null"];
+    private static readonly string[] _noGuidance = ["frechetLoss=null", "guidance=null"];
 
     // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
     // these runs again.
@@ -123,14 +122,14 @@ public static class ComparedMethods
         "paper-el2",
         MethodFamily.Published,
         "preset `paper`: EL2, γ 100, α 0.05",
-        ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.05", NoFrechet, NoGuidance]);
+        ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.05", .. _noGuidance]);
 
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(
         "fine-tune",
         MethodFamily.Baseline,
         "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
-        ["preset=paper", "method=fine-tune", NoFrechet, NoGuidance, .. _unread], IncludesAdaptationSteps: true);
+        ["preset=paper", "method=fine-tune", .. _noGuidance, .. _unread], IncludesAdaptationSteps: true);
 
     /// <summary>All of them, in the order of the page.</summary>
     public static IReadOnlyList<ComparedMethod> All { get; } =
@@ -150,12 +149,12 @@ public static class ComparedMethods
             "paper-nl2",
             MethodFamily.Published,
             "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away",
-            ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128", NoFrechet, NoGuidance]),
+            ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128", .. _noGuidance]),
         new(
             "paper-il2",
             MethodFamily.Published,
             "preset `paper` with IL2, γ 100",
-            ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100", NoFrechet, NoGuidance]),
+            ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100", .. _noGuidance]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
         Default,
@@ -164,24 +163,24 @@ public static class ComparedMethods
             "only-repulsion",
             MethodFamily.Alone,
             "`default` with repulsion alone of the four",
-            [Usual, NoPixels, NoFeatures, NoNegatives, NoBalance, NoFrechet, NoGuidance]),
+            [Usual, .. _noRetention, NoNegatives, NoBalance, .. _noGuidance]),
         new(
             "only-retention",
             MethodFamily.Alone,
             "`default` with retention anchoring alone of the four",
-            [Usual, NoRepulsion, NoNegatives, NoBalance, NoFrechet, NoGuidance]),
+            [Usual, NoRepulsion, NoNegatives, NoBalance, .. _noGuidance]),
         new(
             "only-negatives",
             MethodFamily.Alone,
             "`default` with negatives as fakes alone of the four",
-            [Usual, NoRepulsion, NoPixels, NoFeatures, NoBalance, NoFrechet, NoGuidance]),
+            [Usual, NoRepulsion, .. _noRetention, NoBalance, .. _noGuidance]),
         new(
             "only-balance",
             MethodFamily.Alone,
             "`default` with class balancing alone of the four",
-            [Usual, NoRepulsion, NoPixels, NoFeatures, NoNegatives, NoFrechet, NoGuidance]),
+            [Usual, NoRepulsion, .. _noRetention, NoNegatives, .. _noGuidance]),
         new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
-        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoPixels, NoFeatures]),
+        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, .. _noRetention]),
         new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),
         new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
         new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
@@ -202,7 +201,7 @@ public static class ComparedMethods
         "method=retrain", "feedbackSamples=5000", FormattableString.Invariant($"steps={steps}"),
         FormattableString.Invariant($"recoverySteps={decay}"), "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0",
         "repulsion.loss=el2", "repulsion.distance=relative", "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4",
-        NoPixels, NoFeatures, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
-        NoFrechet, NoGuidance,
+        .. _noRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+        .. _noGuidance,
     ];
 }

@@ -82,6 +82,10 @@ public sealed record ImageTarget(Tensor Images, Tensor Weights)
 {
     /// <summary>Which part of the batch this is, from 0; the trainer sets it.</summary>
     public int Part { get; init; }
+
+    /// <summary>Compares with nothing: every image of a draw counts once. Belongs to the caller's scope.</summary>
+    public static ImageTarget None(LatentDraw draw) =>
+        new(draw.Latents.narrow(0, 0, 0), draw.Latents.new_ones(draw.Latents.shape[0]));
 }
 
 /// <summary>

@@ -68,8 +68,7 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
     public IReadOnlyList<GaussianTransport> Transports => [.. _representations.Select(one => one.Transport)];
 
     /// <inheritdoc/>
-    public ImageTarget Target(LatentDraw draw) =>
-        new(draw.Latents.narrow(0, 0, 0), draw.Latents.new_ones(draw.Latents.shape[0]));
+    public ImageTarget Target(LatentDraw draw) => ImageTarget.None(draw);
 
     /// <inheritdoc/>
     public Tensor Loss(ImageTarget target, Tensor images, Tensor weights)

@@ -22,6 +22,7 @@ public sealed class GaussianTransport : IDisposable
     private readonly Tensor _wantedMean;         // [d], float64, as all of them are
     private readonly Tensor _wantedCovariance;   // [d, d], with the ridge
     private readonly Tensor _wantedRoot;         // [d, d]
+    private readonly double _ridge;              // added to each variance
 
     /// <summary>Takes features as the wanted distribution, and as the present one until others are observed.</summary>
     /// <param name="wanted"><c>[N, d]</c>, finite; at least 2.</param>
@@ -37,9 +38,9 @@ public sealed class GaussianTransport : IDisposable
         Size = (int)features.shape[1];
         Window = Math.Max(window, WindowsPerFeature * Size);
         TotalVariance = Math.Max(covariance.trace().item<double>(), 1e-12);
+        _ridge = Ridge * TotalVariance / Size;
         _wantedMean = mean.DetachFromDisposeScope();
-        _wantedCovariance =
-            (covariance + eye(Size, dtype: float64) * (Ridge * TotalVariance / Size)).DetachFromDisposeScope();
+        _wantedCovariance = (covariance + eye(Size, dtype: float64) * _ridge).DetachFromDisposeScope();
         _wantedRoot = FrechetDistance.SquareRoot(_wantedCovariance).DetachFromDisposeScope();
         Mean = mean.clone().DetachFromDisposeScope();
         SecondMoment = (_wantedCovariance + mean.outer(mean)).DetachFromDisposeScope();
@@ -78,7 +79,7 @@ public sealed class GaussianTransport : IDisposable
         var observed = features.to(float64).cpu();
         var count = observed.shape[0];
         var share = tensor(Math.Min(1, count / Window), dtype: float64);
-        var ridge = eye(Size, dtype: float64) * (Ridge * TotalVariance / Size);
+        var ridge = eye(Size, dtype: float64) * _ridge;
         Mean.lerp_(observed.mean([0]), share);
         SecondMoment.lerp_(observed.t().mm(observed) / count + ridge, share);
     }
@@ -92,7 +93,7 @@ public sealed class GaussianTransport : IDisposable
         var covariance = SecondMoment - Mean.outer(Mean);
         var product = _wantedRoot.mm(covariance).mm(_wantedRoot);
         var (values, vectors) = linalg.eigh((product + product.t()) / 2);
-        var roots = values.clamp_min(LeastEigenvalue()).sqrt();
+        var roots = values.clamp_min(_ridge * _ridge).sqrt();   // both factors have the ridge: only rounding takes one below
         Map.copy_(_wantedRoot.mm((vectors / roots).mm(vectors.t())).mm(_wantedRoot));
         return FrechetDistance.Between(Mean, covariance, _wantedMean, _wantedCovariance);
     }
@@ -107,9 +108,6 @@ public sealed class GaussianTransport : IDisposable
         var moved = _wantedMean + (features.to(float64).cpu() - Mean).mm(Map.t());
         return moved.to(features.dtype).to(features.device).MoveToOuterDisposeScope();
     }
-
-    // Rounding alone can take an eigenvalue below the square of the ridge, which both factors of the product have.
-    private double LeastEigenvalue() => Math.Pow(Ridge * TotalVariance / Size, 2);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -60,16 +60,13 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         using var frechet = options.FrechetLoss is { IsOn: true } frechetOptions
             ? new FrechetLossTerm(context.Original, context.Annotation, frechetOptions, options.FeedbackSamples, random)
             : null;
-        IReadOnlyList<IImageTerm> imageTerms =
-        [
-            .. options.Retention.IsOn
-                ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features)]
-                : (IImageTerm[])[],
-            .. frechet is null ? [] : (IImageTerm[])[frechet],
-            .. options.Guidance is { Weight: > 0 and var guidance }
-                ? [new GuidanceTerm(context.Annotation, guidance)]
-                : (IImageTerm[])[],
-        ];
+        List<IImageTerm> imageTerms = [];
+        if (options.Retention.IsOn)
+            imageTerms.Add(new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features));
+        if (frechet is not null)
+            imageTerms.Add(frechet);
+        if (options.Guidance is { Weight: > 0 and var guidance })
+            imageTerms.Add(new GuidanceTerm(context.Annotation, guidance));
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
@@ -82,7 +79,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
 
         // Continue from the journal, or begin.
-        var (done, log) = Resume(trainer, balance, frechet);
+        var moving = StateOf(balance, frechet);
+        var (done, log) = Resume(trainer, moving);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
         {
@@ -112,7 +110,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 note = best.Consider(Judge(trainer, done));
             if (note is not null || done % SaveEvery == 0)
             {
-                var vectors = Vectors(trainer, best, balance, frechet, out var counters);
+                var vectors = Vectors(trainer, best, moving, out var counters);
                 context.Journal.Save(Name, new StageState(done, vectors, counters, log.ToJson()));
             }
 
@@ -128,16 +126,23 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
-    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance, FrechetLossTerm? frechet)
+    // What the terms estimate on the way, by name; the tensors stay theirs.
+    private static Dictionary<string, Tensor> StateOf(ClassBalance? balance, FrechetLossTerm? frechet)
+    {
+        var state = new Dictionary<string, Tensor>(frechet?.State ?? new Dictionary<string, Tensor>());
+        if (balance is not null)
+            (state[BalanceKey], state[CountsKey]) = (balance.LogWeights, balance.Counts);
+        return state;
+    }
+
+    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, Dictionary<string, Tensor> moving)
     {
         if (context.Journal.Load(Name) is not { } saved)
             return (0, new StageLog());
 
         trainer.Restore(saved.Vectors, saved.Counters);
         using var _ = no_grad();
-        balance?.LogWeights.copy_(saved.Vectors[BalanceKey]);
-        balance?.Counts.copy_(saved.Vectors[CountsKey]);
-        foreach (var (name, tensor) in frechet?.State ?? new Dictionary<string, Tensor>())
+        foreach (var (name, tensor) in moving)
             tensor.copy_(saved.Vectors[name]);
         return (saved.Step, StageLog.FromJson(saved.Notes));
     }
@@ -174,14 +179,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     private static Dictionary<string, Tensor> Vectors(
         AdversarialTrainer trainer,
         BestCandidate best,
-        ClassBalance? balance,
-        FrechetLossTerm? frechet,
+        Dictionary<string, Tensor> moving,
         out IReadOnlyDictionary<string, double> counters)
     {
         var vectors = new Dictionary<string, Tensor>(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
-        if (balance is not null)
-            (vectors[BalanceKey], vectors[CountsKey]) = (balance.LogWeights, balance.Counts);
-        foreach (var (name, tensor) in frechet?.State ?? new Dictionary<string, Tensor>())
+        foreach (var (name, tensor) in moving)
             vectors[name] = tensor;
         return vectors;
     }
