@@ -11,7 +11,14 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// <param name="Violated">
 /// Whether the feature must be unlearned, and so needs negatives; false where the generator emits it within its limit.
 /// </param>
-public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true);
+public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true)
+{
+    /// <summary>The same rule for each of the annotator's students. An image shows the feature when any of the rules says so.</summary>
+    public IReadOnlyList<FeatureRule> Students { get; init; } = [];
+
+    /// <summary>The annotator's rule, and its students'.</summary>
+    public IReadOnlyList<FeatureRule> Rules => [Rule, .. Students];
+}
 
 /// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean.</summary>
 /// <param name="features">The undesired features; at least one.</param>
@@ -35,6 +42,16 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     internal IReadOnlyList<FeatureClassifier> Annotators { get; } =
         [.. features.Select(feature => feature.Rule.Classifier).Distinct()];
 
+    /// <summary>
+    /// The classifiers whose features and answers training may follow: annotators and students. Annotators without gradients are
+    /// left out where they have students.
+    /// </summary>
+    internal IReadOnlyList<FeatureClassifier> Guides { get; private init; } =
+        [.. features.SelectMany(feature => feature.Rules).Select(rule => rule.Classifier).Distinct()];
+
+    /// <summary>Whether the annotators look at the generator's output as it is.</summary>
+    internal bool IsRaw => raw;
+
     /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
 
@@ -55,55 +72,80 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     }
 
     /// <summary>
-    /// The features of images in each annotator, with the gradients that it has. Images are clipped, not rounded.
+    /// The features of images in each annotator and student that has gradients. Images are clipped, not rounded.
     /// </summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
-    /// <returns>For each different annotator <c>[N, FeatureSize]</c>; belong to the caller's scope.</returns>
+    /// <returns>For each of them <c>[N, FeatureSize]</c>; belong to the caller's scope.</returns>
     public IReadOnlyList<Tensor> Describe(Tensor images)
     {
         using var scope = NewDisposeScope();
         var pictures = raw ? images : images.clamp(-1, 1);
-        return [.. Annotators.Select(annotator => annotator.Features(pictures).MoveToOuterDisposeScope())];
+        return [.. Guides.Select(guide => guide.Features(pictures).MoveToOuterDisposeScope())];
     }
 
-    /// <summary>Which images show any undesired feature.</summary>
+    /// <summary>Which images show any undesired feature, by those who have described them.</summary>
     /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
     public Tensor ShowsAny(IReadOnlyList<Tensor> described)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var logits = Logits(described);
-        return Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]))
+        var logits = LogitsOfGuides(described);
+        return RulesOfGuides.Select(rule => rule.Shows(logits[rule.Classifier]))
             .Aggregate((any, one) => any.logical_or(one))
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>The logarithm of the probability that images lack the undesired features, taken as independent.</summary>
+    /// <summary>
+    /// The logarithm of the probability that images lack the undesired features, taken as independent, and summed over those who
+    /// have described the images.
+    /// </summary>
     /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
     /// <returns><c>[N]</c>, at most 0, with the gradients of the features; belongs to the caller's scope.</returns>
     public Tensor AbsenceLogarithms(IReadOnlyList<Tensor> described)
     {
         using var scope = NewDisposeScope();
-        var logits = Logits(described);
-        return Features.Select(feature => feature.Rule.AbsenceLogarithm(logits[feature.Rule.Classifier]))
+        var logits = LogitsOfGuides(described);
+        return RulesOfGuides.Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier]))
             .Aggregate((sum, one) => sum + one)
             .MoveToOuterDisposeScope();
     }
 
-    private Dictionary<FeatureClassifier, Tensor> Logits(IReadOnlyList<Tensor> described) =>
-        Annotators.Zip(described).ToDictionary(pair => pair.First, pair => pair.First.Logits(pair.Second));
+    private IEnumerable<FeatureRule> RulesOfGuides =>
+        Features.SelectMany(feature => feature.Rules).Where(rule => Guides.Contains(rule.Classifier));
 
-    /// <summary>Ends gradients of the annotators' own parameters, which nothing in a run trains.</summary>
+    private Dictionary<FeatureClassifier, Tensor> LogitsOfGuides(IReadOnlyList<Tensor> described) =>
+        Guides.Zip(described).ToDictionary(pair => pair.First, pair => pair.First.Logits(pair.Second));
+
+    /// <summary>Ends gradients of the annotators' own parameters, which nothing trains from here on.</summary>
     internal void Freeze()
     {
-        foreach (var parameter in Annotators.SelectMany(annotator => annotator.parameters()))
+        foreach (var parameter in Guides.SelectMany(guide => guide.parameters()))
             parameter.requires_grad = false;
     }
 
     /// <summary>The same annotators with another bound for clean images.</summary>
     /// <param name="below">The bound, as <see cref="CleanBelow"/>.</param>
-    public Annotation WithCleanBelow(double below) => new(Features, below, raw);
+    public Annotation WithCleanBelow(double below) => new(Features, below, raw) { Guides = Guides };
+
+    /// <summary>The same annotators, with students that look at every image too.</summary>
+    /// <param name="students">Of these annotators; stay the caller's.</param>
+    /// <param name="follows">Whether training can follow the gradients of an annotator.</param>
+    internal Annotation WithStudents(IReadOnlyList<AnnotatorStudent> students, Func<FeatureClassifier, bool> follows)
+    {
+        var joined = new Annotation(
+            [.. Features.Select(feature => feature with
+            {
+                Students = [.. students.Where(student => student.Annotator == feature.Rule.Classifier)
+                    .Select(student => feature.Rule with { Classifier = student.Network })],
+            })],
+            cleanBelow,
+            raw);
+        return new Annotation(joined.Features, cleanBelow, raw)
+        {
+            Guides = [.. joined.Guides.Where(guide => !Annotators.Contains(guide) || follows(guide))],
+        };
+    }
 
     /// <summary>Labels images.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
@@ -115,11 +157,13 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
         // Run each annotator once, whatever number of features it finds.
         var pictures = ToClassifierInput(images);
-        var logits = Logits([.. Annotators.Select(annotator => annotator.Features(pictures))]);
+        var rules = Features.SelectMany(feature => feature.Rules).ToList();
+        var logits = rules.Select(rule => rule.Classifier).Distinct()
+            .ToDictionary(classifier => classifier, classifier => classifier.Logits(classifier.Features(pictures)));
 
         // Find the features.
-        var rules = Features.Select(feature => feature.Rule).ToList();
-        var shows = rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope()).ToList();
+        var shows = Features.Select(feature => feature.Rules.Select(rule => rule.Shows(logits[rule.Classifier]))
+            .Aggregate((any, one) => any.logical_or(one)).MoveToOuterDisposeScope()).ToList();
 
         var likeliest = stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]);
 

@@ -25,6 +25,9 @@ public abstract class FeatureClassifier(
     /// <summary>Whether one class holds, or several may, and whether the outputs are logits or probabilities.</summary>
     public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
 
+    /// <summary>Whether several classes may hold, or exactly one does.</summary>
+    internal bool ClassesAreIndependent => Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities;
+
     /// <summary>
     /// Whether its architecture fixes its outputs as logits; false for a program, whose outputs only the policy describes.
     /// </summary>
@@ -113,7 +116,7 @@ public abstract class FeatureClassifier(
     public Tensor DetectClasses(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var holds = Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities
+        var holds = ClassesAreIndependent
             ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot)
             : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(HasNonFinite(logits).unsqueeze(1));
         return holds.MoveToOuterDisposeScope();

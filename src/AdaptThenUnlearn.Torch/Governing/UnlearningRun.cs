@@ -265,10 +265,23 @@ public sealed class UnlearningRun(
             _policy.Evaluation.IsRaw);
         GradientCheck.RunOnFeatures(
             annotation, original.Discriminator, original.Generator.Shape, options, request.Device);
+        options = WithoutUnknownFeatures(options, original);
+
+        // Let students learn from the annotators, and look at every image beside them from here on.
+        var method = UnlearningMethods.Named(options.Method);
+        using var students = options.Students is { Count: > 0 } wanted && !method.TrainsFromScratch
+            ? _timer.Time(
+                AnnotatorStudents.Name,
+                () => AnnotatorStudents.Train(
+                    original.Generator, annotation, wanted, options.Seed, request.Device, progress, cancel))
+            : null;
+        if (students is not null)
+            annotation = annotation.WithStudents(
+                students.All,
+                annotator => GradientCheck.HasGradients(annotator, original.Generator.Shape, options, request.Device));
         using var feedback = _timer.Time("collecting feedback", () => CollectFeedback(original, annotation, options, cancel));
 
         // Make a discriminator where the checkpoint has none.
-        var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? MakeDiscriminator(original, options, method, journal, cancel) : null;
 
         // Train, and keep the best candidate.
@@ -290,8 +303,22 @@ public sealed class UnlearningRun(
             () => MemoryShortage.RunOrExplain(
                 options.Method, options.BatchSize, options.AccumulateOrDefault, () => method.Run(context, cancel)),
             journal);
-        training = CreateTrainingRecord(unlearned, feedback, terms, warmedUp: added is not null && !method.TrainsFromScratch);
+        training = CreateTrainingRecord(
+            unlearned, feedback, terms, students, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
+    }
+
+    // A preset's Fréchet loss does without the discriminator's features where they are not known.
+    private UnlearningOptions WithoutUnknownFeatures(UnlearningOptions options, LoadedGenerator original)
+    {
+        if (options.FrechetLoss is not { DiscriminatorWeight: null } frechet || original.Discriminator is not ScriptedDiscriminator)
+            return options;
+
+        inputs.AddRemark(
+            InputRoles.Generator,
+            "the features of a TorchScript discriminator are not known, so the Fréchet loss was that of the annotators' alone",
+            isWarning: false);
+        return options with { FrechetLoss = frechet with { DiscriminatorWeight = 0 } };
     }
 
     private Feedback CollectFeedback(
@@ -381,7 +408,7 @@ public sealed class UnlearningRun(
     }
 
     private TrainingRecord CreateTrainingRecord(
-        UnlearnedGenerator unlearned, Feedback feedback, AdversarialOptions terms, bool warmedUp)
+        UnlearnedGenerator unlearned, Feedback feedback, AdversarialOptions terms, AnnotatorStudents? students, bool warmedUp)
     {
         var options = _policy.Unlearning;
         var selected = unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.SelectedStep);
@@ -397,7 +424,8 @@ public sealed class UnlearningRun(
             selected is null ? null : new SelectedCandidate(selected.Excess, selected.FrechetDistance),
             warmedUp ? new WarmedUpDiscriminator(options.WarmUp.Steps, (long)options.WarmUp.Steps * options.BatchSize) : null,
             feedback.CleanBelow > options.CleanBelow ? feedback.CleanBelow : null,
-            options.Adversarial.IsAsTrained ? terms : null);
+            options.Adversarial.IsAsTrained ? terms : null,
+            students is null ? null : new TrainedStudents(students.All.Count, students.All.Min(student => student.Agreement)));
     }
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();

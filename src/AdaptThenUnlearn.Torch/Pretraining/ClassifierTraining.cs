@@ -32,6 +32,7 @@ public sealed record ClassifierEpoch(int Epoch, double Loss, double TestAccuracy
 /// </summary>
 public static class ClassifierTraining
 {
+    private const double AsLikelyAsNot = 0.5;
     private const double MaxTurn = 0.2;        // radians
     private const double MaxScale = 0.12;      // share by which an image is enlarged or reduced
     private const double MaxShift = 0.12;      // share of half the image's side
@@ -157,15 +158,14 @@ public static class ClassifierTraining
         {
             using var scope = NewDisposeScope();
             var logits = classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)));
-            var predicted = classifier.Outputs is ClassifierOutputs.Sigmoid
-                ? classifier.DetectClasses(logits).to(float32)
-                : logits.argmax(1);
-            right += predicted.cpu().eq(labels).sum().item<long>();
+            right += classifier.Outputs is ClassifierOutputs.Sigmoid
+                ? classifier.DetectClasses(logits).cpu().eq(labels.ge(AsLikelyAsNot)).sum().item<long>()
+                : logits.argmax(1).cpu().eq(labels.dim() == 1 ? labels : labels.argmax(1)).sum().item<long>();
             images.Dispose();
             labels.Dispose();
         }
 
-        return right / (double)labelled.Labels.numel();
+        return right / (double)(labelled.Outputs is ClassifierOutputs.Sigmoid ? labelled.Labels.numel() : labelled.Labels.shape[0]);
     }
 
     // In file order; each pair belongs to the caller.

@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="Outputs">Whether each image shows exactly one class (softmax) or any number of them (sigmoid).</param>
 /// <param name="Images"><c>[N, C, H, H]</c>, uint8; owned by this.</param>
 /// <param name="Labels">
-/// With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Owned by this.
+/// With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Or, with either,
+/// <c>[N, classes]</c>, float32: the probability of each class. Owned by this.
 /// </param>
 public sealed record LabelledImages(
     IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable

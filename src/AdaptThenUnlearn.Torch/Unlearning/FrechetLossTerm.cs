@@ -14,7 +14,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <remarks>
 /// <para>The Fréchet distance as a loss: Mathiasen and Hvilshøj 2020 (arXiv:2009.14075); with statistics of many images and
 /// gradients of few, and in several representations: arXiv:2604.28190. The wanted distribution is the one that refusing at
-/// sampling time has. The features are the annotators' and the original discriminator's. The auditors, which measure the distance
+/// sampling time has. The features are those of annotators, their students and the original discriminator. The auditors, which measure the distance
 /// that is judged, take no part.</para>
 /// <para>The loss of an image is weight · ‖φ(x) − T(φ(x))‖² / tr Σ*, with T of <see cref="GaussianTransport"/>, without gradient
 /// through T. The batch's loss is the mean over all of its images; those that show an undesired feature have none, because they
@@ -54,7 +54,7 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
 
         double[] weights =
         [
-            .. annotation.Annotators.Select(_ => options.AnnotatorWeightOrDefault / annotation.Annotators.Count),
+            .. annotation.Guides.Select(_ => options.AnnotatorWeightOrDefault / annotation.Guides.Count),
             .. _discriminator is null ? [] : (double[])[options.DiscriminatorWeightOrDefault],
         ];
         _representations =
@@ -64,7 +64,7 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
         ];
     }
 
-    /// <summary>The transport of each annotator's features, and of the discriminator's last.</summary>
+    /// <summary>The transport of each annotator's and student's features, and of the discriminator's last.</summary>
     public IReadOnlyList<GaussianTransport> Transports => [.. _representations.Select(one => one.Transport)];
 
     /// <inheritdoc/>
@@ -115,7 +115,7 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
         })
         .ToDictionary();
 
-    // The features of each annotator and of the discriminator, and whether an image shows anything undesired, [N].
+    // The features of each annotator, each student and the discriminator, and whether an image shows anything undesired, [N].
     private (IReadOnlyList<Tensor> Features, Tensor Shown) Look(Tensor images)
     {
         var described = _annotation.Describe(images);

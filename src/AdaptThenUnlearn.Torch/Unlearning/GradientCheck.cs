@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -81,12 +82,12 @@ internal static class GradientCheck
         Annotation annotation, ImageDiscriminator? discriminator, ImageShape shape, UnlearningOptions options, Device device)
     {
         const string Frechet = "$.unlearning.frechetLoss";
-        if (options.FrechetLoss?.DiscriminatorWeightOrDefault > 0 && discriminator is ScriptedDiscriminator)
+        if (options.FrechetLoss?.DiscriminatorWeight > 0 && discriminator is ScriptedDiscriminator)
             throw new PolicyMismatchException(
                 Frechet,
                 "the features of a TorchScript discriminator are not known; \"discriminatorWeight\": 0 leaves them out");
 
-        // Ask the annotators only where something follows them.
+        // Ask the annotators only where something follows them. Students serve instead of those without gradients.
         var (property, without) = options switch
         {
             { Retention.FeatureWeightOrOff: > 0 } =>
@@ -95,16 +96,26 @@ internal static class GradientCheck
             { Guidance.Weight: > 0 } => ("$.unlearning.guidance", "leave this out"),
             _ => ("", ""),
         };
-        if (property.Length == 0)
-            return;
+        if (property.Length > 0
+            && options.Students is not { Count: > 0 }
+            && !annotation.Annotators.All(annotator => HasGradients(annotator, shape, options, device)))
+            throw new PolicyMismatchException(
+                property,
+                $"gradients do not pass through an annotator, so that training cannot follow its features; {without}, or "
+                    + "'unlearning.students' learn from it and have gradients");
+    }
 
+    /// <summary>Whether gradients pass through an annotator, so that training can follow its features and answers.</summary>
+    /// <param name="annotator">In eval mode.</param>
+    /// <param name="shape">The generator's images.</param>
+    /// <param name="options">Have the seed of the images that are tried.</param>
+    /// <param name="device">Where the annotator is.</param>
+    public static bool HasGradients(FeatureClassifier annotator, ImageShape shape, UnlearningOptions options, Device device)
+    {
         using var scope = NewDisposeScope();
         using var random = new RandomStreams(options.Seed, "rehearsal").At("features");
         var images = rand([BatchSize, shape.Channels, shape.Resolution, shape.Resolution], generator: random).to(device) - 0.5;
-        if (!annotation.Annotators.All(annotator => Gradients.Reach(images, pictures => annotator.Features(pictures).square())))
-            throw new PolicyMismatchException(
-                property,
-                $"gradients do not pass through an annotator, so that training cannot follow its features; {without}");
+        return Gradients.Reach(images, pictures => annotator.Features(pictures).square());
     }
 
     private static void RequireTrainable(IScriptedNetwork network, string property)

@@ -5,10 +5,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Guidance: images follow the annotators' gradients away from what is undesired.</summary>
+/// <summary>Guidance: images follow the gradients of annotators and their students away from what is undesired.</summary>
 /// <remarks>
-/// An addition of this project: weight · mean over images of Σ −log(1 − p), over the undesired features, with p an annotator's
-/// probability. Alone it also trains the generator to deceive the annotators. The Fréchet loss leaves little room for that,
+/// An addition of this project: weight · mean over images of Σ −log(1 − p), over the undesired features, with p the
+/// probability of an annotator or a student. Alone it also trains the generator to deceive the annotators. The Fréchet loss leaves little room for that,
 /// because a deceiving image has unusual features; the auditors, which guide nothing, judge the result.
 /// </remarks>
 public sealed class GuidanceTerm : IImageTerm

@@ -74,6 +74,10 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Guidance">
 /// Pushes images away from undesired features by the annotators' gradients. When absent, it is off.
 /// </param>
+/// <param name="Students">
+/// Further classifiers that learn from the annotators within the run, and find undesired features beside them in training. When
+/// absent, there are none.
+/// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -119,7 +123,9 @@ public sealed record UnlearningOptions(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     FrechetLossOptions? FrechetLoss = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    GuidanceOptions? Guidance = null)
+    GuidanceOptions? Guidance = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    StudentsOptions? Students = null)
 {
     private const string Retrain = "retrain";
 
@@ -362,6 +368,38 @@ public sealed record FrechetLossOptions(
 /// Weight of −log(1 − p), with p the probability of an undesired class; 0 or more, 0 switches it off.
 /// </param>
 public sealed record GuidanceOptions([Within(0)] double Weight);
+
+/// <summary>
+/// Students of the annotators: classifiers that learn within the run from the generator's own samples, labelled by an annotator.
+/// </summary>
+/// <param name="Count">How many students each annotator has; 0 switches them off.</param>
+/// <param name="Samples">Number of the generator's samples that they learn from; at least 100. 10,000 when absent.</param>
+/// <param name="Epochs">How often they see each sample; at least 1. 8 when absent.</param>
+public sealed record StudentsOptions(
+    [Within(0)] int Count,
+
+    // Absent values are not written, so that a later default does not change a policy's digest.
+    [Within(100), AbsentMeans(StudentsOptions.DefaultSamples)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? Samples = null,
+    [Within(1), AbsentMeans(StudentsOptions.DefaultEpochs)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    int? Epochs = null)
+{
+    /// <summary>The value of <see cref="Samples"/> if the policy does not give it.</summary>
+    public const int DefaultSamples = 10_000;
+
+    /// <summary>The value of <see cref="Epochs"/> if the policy does not give it.</summary>
+    public const int DefaultEpochs = 8;
+
+    /// <summary>The number of samples: the policy's, or the default.</summary>
+    [JsonIgnore]
+    public int SamplesOrDefault => Samples ?? DefaultSamples;
+
+    /// <summary>How often each sample is seen: as the policy says, or the default.</summary>
+    [JsonIgnore]
+    public int EpochsOrDefault => Epochs ?? DefaultEpochs;
+}
 
 /// <summary>Labelled negatives are added to the discriminator's fake side.</summary>
 /// <param name="Weight">Weight of the negatives' term in the discriminator's loss; 0 or more, 0 switches it off.</param>

@@ -61,6 +61,10 @@ internal static class TrainingSection
                     + $"{Plain(frechet.DiscriminatorWeightOrDefault)} on those of the discriminator"));
         if (options.Guidance is { Weight: > 0 and var guidance })
             Line("Guidance by annotators", Trusted($"weight {Plain(guidance)}"));
+        if (training.Students is { } students)
+            Line("Students of the annotators", Trusted(
+                FormattableString.Invariant($"{students.Count}, each agrees with its annotator on at least ")
+                    + $"{Percent(students.SmallestAgreement)} of samples that it did not learn from"));
         Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant(
             $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step")
                 + (options.NegativesAsFakes.Fades == true ? ", fading in recovery" : "") : "off"));

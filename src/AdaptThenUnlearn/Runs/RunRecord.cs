@@ -157,6 +157,9 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// The training terms in effect where <c>unlearning.adversarial</c> is <c>as-trained</c>: those that the generator's file says.
 /// Else null, and left out of the record: the policy has them.
 /// </param>
+/// <param name="Students">
+/// The annotators' students, which looked at images beside them; null, and left out of the record, where there were none.
+/// </param>
 public sealed record TrainingRecord(
     string Method,
     long Positives,
@@ -169,7 +172,16 @@ public sealed record TrainingRecord(
     SelectedCandidate? Selected = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AdversarialOptions? Adversarial = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AdversarialOptions? Adversarial = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] TrainedStudents? Students = null);
+
+/// <summary>The classifiers that learned from the annotators in training; they took no part in judging.</summary>
+/// <param name="Count">How many, of all annotators.</param>
+/// <param name="SmallestAgreement">
+/// Of the one that agrees least: the share of samples, which it did not learn from, that it classifies as its annotator does, 0
+/// to 1.
+/// </param>
+public sealed record TrainedStudents(int Count, double SmallestAgreement);
 
 /// <summary>
 /// A discriminator that the run made because the generator's checkpoint had none; it is not part of the artifact.
