@@ -91,14 +91,14 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var logits = LogitsOfGuides(described);
-        return RulesOfGuides.Select(rule => rule.Shows(logits[rule.Classifier]))
+        return Features.SelectMany(RulesOfGuides).Select(rule => rule.Shows(logits[rule.Classifier]))
             .Aggregate((any, one) => any.logical_or(one))
             .MoveToOuterDisposeScope();
     }
 
     /// <summary>
-    /// The logarithm of the probability that images lack the undesired features, taken as independent, and summed over those who
-    /// have described the images.
+    /// The logarithm of the probability that images lack the undesired features, taken as independent: of each feature the mean
+    /// over those who have described the images.
     /// </summary>
     /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
     /// <returns><c>[N]</c>, at most 0, with the gradients of the features; belongs to the caller's scope.</returns>
@@ -106,13 +106,31 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         var logits = LogitsOfGuides(described);
-        return RulesOfGuides.Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier]))
+        return Features
+            .Select(feature => stack([.. RulesOfGuides(feature).Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier]))])
+                .mean([0]))
             .Aggregate((sum, one) => sum + one)
             .MoveToOuterDisposeScope();
     }
 
-    private IEnumerable<FeatureRule> RulesOfGuides =>
-        Features.SelectMany(feature => feature.Rules).Where(rule => Guides.Contains(rule.Classifier));
+    /// <summary>The probabilities of the first annotator's classes: the mean of it and its students, as far as they guide.</summary>
+    /// <param name="described">Features of images, as of <see cref="Describe"/>.</param>
+    /// <returns><c>[N, K]</c>, with the gradients of the features; belongs to the caller's scope.</returns>
+    internal Tensor FirstProbabilities(IReadOnlyList<Tensor> described)
+    {
+        using var scope = NewDisposeScope();
+        var first = Features[0].Rules.Select(rule => rule.Classifier).ToHashSet();
+        List<Tensor> probabilities =
+        [
+            .. from pair in Guides.Zip(described)
+               where first.Contains(pair.First)
+               select pair.First.ProbabilitiesOf(pair.First.Logits(pair.Second)),
+        ];
+        return stack(probabilities).mean([0]).MoveToOuterDisposeScope();
+    }
+
+    private IEnumerable<FeatureRule> RulesOfGuides(AnnotatedFeature feature) =>
+        feature.Rules.Where(rule => Guides.Contains(rule.Classifier));
 
     private Dictionary<FeatureClassifier, Tensor> LogitsOfGuides(IReadOnlyList<Tensor> described) =>
         Guides.Zip(described).ToDictionary(pair => pair.First, pair => pair.First.Logits(pair.Second));

@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <summary>Guidance: images follow the gradients of annotators and their students away from what is undesired.</summary>
 /// <remarks>
 /// An addition of this project: weight · mean over images of Σ −log(1 − p), over the undesired features, with p the
-/// probability of an annotator or a student. Alone it also trains the generator to deceive the annotators. The Fréchet loss leaves little room for that,
+/// probability of an annotator or a student; the mean of them. Alone it also trains the generator to deceive the annotators. The Fréchet loss leaves little room for that,
 /// because a deceiving image has unusual features; the auditors, which guide nothing, judge the result.
 /// </remarks>
 public sealed class GuidanceTerm : IImageTerm

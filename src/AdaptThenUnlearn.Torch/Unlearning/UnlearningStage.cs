@@ -24,6 +24,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     private const int SaveEvery = 200;   // bounds what an interruption loses; a save also follows every candidate
     private const string BalanceKey = "classBalance";
     private const string CountsKey = "classCounts";
+    private const string SharesKey = "classShares";
 
     /// <summary>Trains both networks and returns the best candidate.</summary>
     /// <param name="cancel">Ends training between two steps.</param>
@@ -67,6 +68,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             imageTerms.Add(frechet);
         if (options.Guidance is { Weight: > 0 and var guidance })
             imageTerms.Add(new GuidanceTerm(context.Annotation, guidance));
+        using var shares = options.ClassBalance.Guidance is > 0 and var shareWeight && context.Feedback.RetainedShares is { } wanted
+            ? new ClassShareTerm(context.Annotation, wanted, shareWeight)
+            : null;
+        if (shares is not null)
+            imageTerms.Add(shares);
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
@@ -79,7 +85,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
 
         // Continue from the journal, or begin.
-        var moving = StateOf(balance, frechet);
+        var moving = StateOf(balance, frechet, shares);
         var (done, log) = Resume(trainer, moving);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
@@ -99,6 +105,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 balance);
             done++;
             frechet?.Update(done);
+            shares?.Update();
             if (done % ClassBalance.Every == 0)
                 balance?.UpdateWeights(factor);
 
@@ -127,11 +134,14 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     }
 
     // What the terms estimate on the way, by name; the tensors stay theirs.
-    private static Dictionary<string, Tensor> StateOf(ClassBalance? balance, FrechetLossTerm? frechet)
+    private static Dictionary<string, Tensor> StateOf(
+        ClassBalance? balance, FrechetLossTerm? frechet, ClassShareTerm? shares)
     {
         var state = new Dictionary<string, Tensor>(frechet?.State ?? new Dictionary<string, Tensor>());
         if (balance is not null)
             (state[BalanceKey], state[CountsKey]) = (balance.LogWeights, balance.Counts);
+        if (shares is not null)
+            state[SharesKey] = shares.Shares;
         return state;
     }
 

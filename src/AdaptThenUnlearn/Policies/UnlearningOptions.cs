@@ -420,7 +420,16 @@ public sealed record NegativesAsFakesOptions(
 /// log(wanted share / made share).
 /// </param>
 /// <param name="Limit">Largest factor between a class's weight and 1, either way; above 1.</param>
-public sealed record ClassBalanceOptions([Within(0, 1)] double Rate, [Within(1, Above = true)] double Limit);
+/// <param name="Guidance">
+/// Weight of the Kullback–Leibler divergence of the generated shares from the wanted ones, whose gradient training follows through
+/// the annotator; 0 or more. When absent, it is off.
+/// </param>
+public sealed record ClassBalanceOptions(
+    [Within(0, 1)] double Rate,
+    [Within(1, Above = true)] double Limit,
+
+    // An absent value is not written, so that older policies keep their digests.
+    [Within(0)][AbsentMeans(0)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Guidance = null);
 
 /// <summary>The baseline θG + γ(θG − θN).</summary>
 /// <param name="Gamma">γ: how far beyond the original, in units of the adaptation; positive.</param>
