@@ -67,6 +67,32 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
         Assert.DoesNotContain("adaptation", errors, StringComparison.Ordinal);
     }
 
+    // Its students learn what it says, and have gradients. They also sort the images from which the run learns.
+    [Fact]
+    public void Govern_StudentsOfAGraph_AreFollowedInItsPlace()
+    {
+        var policy = house.Small.Policy(
+            "taught", edit:
+            ("\"annotator.safetensors\"",
+                "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
+
+        var (exitCode, _, errors) = Atu.Run(
+            "govern", policy, "--out", house.At("taught-out"), "--threads", "1",
+            "--set", "unlearning.guidance.weight=1",
+            "--set", "unlearning.frechetLoss.window=2000",
+            "--set", "unlearning.students={\"count\":2,\"samples\":400,\"epochs\":2}");
+
+        Assert.True(exitCode is 0 or 1, errors);
+        Assert.Contains("students of the annotators 4/4", errors, StringComparison.Ordinal);
+        var record = RunRecordFile.Read(house.At("taught-out/taught/run.json"));
+        Assert.Equal(2, record.Training!.Students!.Count);
+        Assert.InRange(record.Training.Students.SmallestAgreement, 0.5, 1);   // a quarter is banned
+        Assert.Contains(record.Times.Stages, stage => stage.Stage == "students of the annotators");
+        Assert.Contains(
+            "| Students of the annotators | 2, each agrees with its annotator on at least ",
+            File.ReadAllText(house.At("taught-out/taught/report.md")), StringComparison.Ordinal);
+    }
+
     // The digit generator and both classifiers that come with the tool, each as `atu export` writes it.
     [Fact]
     public void Measure_EmbeddedModelsAsGraphs_GivesTheSameCounts()

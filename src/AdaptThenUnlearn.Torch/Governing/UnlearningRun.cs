@@ -269,7 +269,7 @@ public sealed class UnlearningRun(
 
         // Let students learn from the annotators, and look at every image beside them from here on.
         var method = UnlearningMethods.Named(options.Method);
-        using var students = options.Students is { Count: > 0 } wanted && !method.TrainsFromScratch
+        using var students = options.Students is { Count: > 0 } wanted && method.AsksStudents
             ? _timer.Time(
                 AnnotatorStudents.Name,
                 () => AnnotatorStudents.Train(

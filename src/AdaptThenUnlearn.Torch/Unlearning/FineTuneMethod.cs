@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Policies;
+
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>Baseline: train on positives alone, without repulsion and without this project's additions.</summary>
@@ -11,7 +13,9 @@ public sealed class FineTuneMethod : IUnlearningMethod
     {
         var plain = context.Options with
         {
-            Retention = context.Options.Retention with { Weight = 0 },
+            Retention = new RetentionOptions(Weight: 0),
+            FrechetLoss = null,
+            Guidance = null,
             NegativesAsFakes = context.Options.NegativesAsFakes with { Weight = 0 },
             ClassBalance = context.Options.ClassBalance with { Rate = 0 },
         };

@@ -18,6 +18,9 @@ public interface IUnlearningMethod
     /// </summary>
     bool TrainsFromScratch => false;
 
+    /// <summary>Whether students of the annotators (<c>unlearning.students</c>) sort its images and guide it; no baseline's.</summary>
+    bool AsksStudents => false;
+
     /// <summary>Makes a generator that has forgotten.</summary>
     /// <remarks>The same context gives the same weights, bit for bit: every random number comes from the policy's seed.</remarks>
     /// <param name="context">Networks, options and data; left as they are.</param>

@@ -112,6 +112,19 @@ public sealed class LaterSettingsTests
     }
 
     [Fact]
+    public void Read_Students_AreInTheDigestOnlyWhereThePolicySaysSo()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.students.count=2", "unlearning.students.epochs=3"));
+
+        Assert.DoesNotContain("students", CanonicalJson.Serialize(without.Policy!), StringComparison.Ordinal);
+        Assert.Null(without.Policy!.Unlearning.Students);
+        var students = with.Policy!.Unlearning.Students!;
+        Assert.Equal((2, 10_000, 3), (students.Count, students.SamplesOrDefault, students.EpochsOrDefault));
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.DoesNotContain("samples\": 10000", with.EffectiveJson, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Read_FadingNegatives_AreInTheDigestOnlyWhereThePolicySaysSo()
     {
         var (without, with) = (Read(Full), Read(Full, "unlearning.negativesAsFakes.fades=true"));
