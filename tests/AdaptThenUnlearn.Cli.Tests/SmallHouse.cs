@@ -47,7 +47,9 @@ public sealed class SmallHouse : IDisposable
               "evaluation": { "samples": 400, "maxSamples": 400 },
               "unlearning": {
                 "steps": 40, "recoverySteps": 10, "batchSize": 4, "candidateEvery": 10, "candidateSamples": 200, "feedbackSamples": 400, "minimumNegatives": 1, "cleanBelow": 0.5,
-                "adaptation": { "steps": 20, "fisherSamples": 4, "ewcWeight": 10 }
+                "adaptation": { "steps": 20, "fisherSamples": 4, "ewcWeight": 10 },
+                "repulsion": { "weight": 10 },
+                "students": { "count": 1, "samples": 100, "epochs": 1 }
               }
             }
             """;

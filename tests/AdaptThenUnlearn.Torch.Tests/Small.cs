@@ -30,6 +30,10 @@ internal static class Small
         MinimumNegatives = 1,
         CleanBelow = 0.5,
         Adaptation = new AdaptationOptions(Steps: 3, LearningRate: 0.002, EwcWeight: 10, FisherSamples: 4, Models: 1),
+        Repulsion = UnlearningPresets.Get("default").Repulsion with { Weight = 10 },
+        FrechetLoss = null,
+        Guidance = null,
+        Students = null,
     };
 
     public static GanPair Gan(long seed = 3)

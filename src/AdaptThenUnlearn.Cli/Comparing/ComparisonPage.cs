@@ -57,8 +57,9 @@ public static partial class ComparisonPage
                 return "";
             var which = raw == comparison.Cells.Count(cell => cell.Outcome is not null) ? "Every figure " +
                 "was" : FormatCount(raw, "run was", "runs were");
-            return $"**{which} measured on raw network output**, not on the clipped 8-bit pictures that users get.\nThis " +
-                $"applies until the runs are made again.\n";
+            return $"**{which} measured on raw network output**, not on the clipped 8-bit pictures that users get.\n"
+                + "Its presets are those of that time: without Fréchet loss, guidance and students, and with repulsion. This\n"
+                + "applies until the runs are made again.\n";
         }
 
         string SetForEveryRun() => comparison.Overrides.Count == 0
@@ -155,12 +156,6 @@ public static partial class ComparisonPage
             - Its constants come from a small search on two digits of this project's generator. The project's
               `results/notes/comparing.md` lists the trials.
             - As published, the last step is kept, whatever its result.
-
-            """,
-        MethodFamily.Alone => """
-
-            The four parts are repulsion, retention anchoring, negatives as fakes and class balancing. Which images count as
-            clean, the choice of candidates and the recovery phase are those of `default`.
 
             """,
         _ => "",
@@ -439,9 +434,8 @@ public static partial class ComparisonPage
         MethodFamily.Baseline => "Baselines",
         MethodFamily.Published => "The published losses",
         MethodFamily.Preset => "Presets",
-        MethodFamily.Alone => "One part alone",
         MethodFamily.Refusing => "Refusing at sampling time",
-        _ => "One part left out",
+        _ => "One part left out, or one more",
     };
 
     internal static bool HasAuditor(Comparison comparison) =>

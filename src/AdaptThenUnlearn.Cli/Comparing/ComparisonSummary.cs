@@ -30,8 +30,7 @@ public sealed class ComparisonSummary(Comparison comparison)
         .. CreateParagraphs(
             "Published losses against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Published),
         .. CreateParagraphs(
-            "Parts against the default preset, which has all of " +
-            "them", ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
+            "The default preset without a part, or with one more", ComparedMethods.Default, AgainstDefault, MethodFamily.Part),
     ];
 
     private IEnumerable<SummaryParagraph> CreateParagraphs(

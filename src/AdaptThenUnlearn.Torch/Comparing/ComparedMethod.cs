@@ -41,11 +41,8 @@ public enum MethodFamily
     /// <summary>This project's presets.</summary>
     Preset,
 
-    /// <summary>The default preset with one of its parts alone.</summary>
-    Alone,
-
-    /// <summary>The default preset without one of its parts.</summary>
-    LeftOut,
+    /// <summary>The default preset without one of its parts, or with another part.</summary>
+    Part,
 
     /// <summary>Nothing is unlearned: images with the class are refused when they are made.</summary>
     Refusing,
@@ -55,12 +52,11 @@ public enum MethodFamily
 public static class ComparedMethods
 {
     private const string Usual = "preset=default";
-    private const string NoRepulsion = "repulsion.weight=0";
     private const string NoNegatives = "negativesAsFakes.weight=0";
     private const string NoBalance = "classBalance.rate=0";
 
     private static readonly string[] _noRetention = ["retention.weight=0", "retention.featureWeight=null"];
-    private static readonly string[] _noGuidance = ["frechetLoss=null", "guidance=null"];
+    private static readonly string[] _noGuidance = ["frechetLoss=null", "guidance=null", "students=null"];
 
     // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
     // these runs again.
@@ -160,30 +156,17 @@ public static class ComparedMethods
         Default,
         Thorough,
         new(
-            "only-repulsion",
-            MethodFamily.Alone,
-            "`default` with repulsion alone of the four",
-            [Usual, .. _noRetention, NoNegatives, NoBalance, .. _noGuidance]),
-        new(
-            "only-retention",
-            MethodFamily.Alone,
-            "`default` with retention anchoring alone of the four",
-            [Usual, NoRepulsion, NoNegatives, NoBalance, .. _noGuidance]),
-        new(
-            "only-negatives",
-            MethodFamily.Alone,
-            "`default` with negatives as fakes alone of the four",
-            [Usual, NoRepulsion, .. _noRetention, NoBalance, .. _noGuidance]),
-        new(
-            "only-balance",
-            MethodFamily.Alone,
-            "`default` with class balancing alone of the four",
-            [Usual, NoRepulsion, .. _noRetention, NoNegatives, .. _noGuidance]),
-        new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
-        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, .. _noRetention]),
-        new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),
-        new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
-        new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
+            "with-repulsion",
+            MethodFamily.Part,
+            "`default` with the adaptation and the repulsion of the published method: EL2, γ 10, α 0.5",
+            [Usual, "repulsion.weight=10"]),
+        new("no-frechet", MethodFamily.Part, "`default` without the Fréchet loss", [Usual, "frechetLoss=null"]),
+        new("no-guidance", MethodFamily.Part, "`default` without guidance", [Usual, "guidance=null"]),
+        new("no-students", MethodFamily.Part, "`default` without students of the annotator", [Usual, "students=null"]),
+        new("no-retention", MethodFamily.Part, "`default` without retention anchoring", [Usual, .. _noRetention]),
+        new("no-negatives", MethodFamily.Part, "`default` without negatives as fakes", [Usual, NoNegatives]),
+        new("no-balance", MethodFamily.Part, "`default` without class balancing", [Usual, NoBalance]),
+        new("no-recovery", MethodFamily.Part, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
     ];
 
     /// <summary>

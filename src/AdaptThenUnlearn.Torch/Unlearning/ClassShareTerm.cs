@@ -13,7 +13,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// probabilities and without gradient through q, so that the gradient is the divergence's.</para>
 /// <para>Where several classes may hold, it is the sum over classes of KL between the class and its absence.</para>
 /// </remarks>
-public sealed class ClassShareTerm : IImageTerm, IDisposable
+public sealed class ClassShareTerm : IEstimatingTerm
 {
     /// <summary>Mean age of the images whose classes are counted, in images.</summary>
     public const int Window = 2000;
@@ -36,8 +36,11 @@ public sealed class ClassShareTerm : IImageTerm, IDisposable
         Shares = _targets.clone().DetachFromDisposeScope();
     }
 
-    /// <summary>The present shares, <c>[K]</c>: the state that a resumed run needs.</summary>
+    /// <summary>The present shares, <c>[K]</c>.</summary>
     public Tensor Shares { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor> { ["classShares"] = Shares };
 
     /// <inheritdoc/>
     public ImageTarget Target(LatentDraw draw) => ImageTarget.None(draw);
@@ -53,8 +56,8 @@ public sealed class ClassShareTerm : IImageTerm, IDisposable
         return ((probabilities * Slopes().to(probabilities.device)).sum() * _weight / weights).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Moves the present shares towards those of this step's images.</summary>
-    public void Update()
+    /// <inheritdoc/>
+    public void Update(int step)
     {
         using var scope = NewDisposeScope();
         var all = cat([.. _seen.Values]);

@@ -20,7 +20,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// through T. The batch's loss is the mean over all of its images; those that show an undesired feature have none, because they
 /// should change.</para>
 /// </remarks>
-public sealed class FrechetLossTerm : IImageTerm, IDisposable
+public sealed class FrechetLossTerm : IEstimatingTerm
 {
     private const int Batch = 100;             // images that are described together before training
     private const int MostSamples = 10_000;    // of the original; more hardly move its covariance
@@ -87,10 +87,8 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
         return loss.MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// Moves the present distributions towards the images of this step, and computes the maps where they are due.
-    /// </summary>
-    /// <param name="step">Counted from 1.</param>
+    /// <inheritdoc/>
+    /// <remarks>The maps of the transports are computed where they are due.</remarks>
     public void Update(int step)
     {
         using var scope = NewDisposeScope();
@@ -104,7 +102,7 @@ public sealed class FrechetLossTerm : IImageTerm, IDisposable
         Forget();
     }
 
-    /// <summary>The state that a resumed run needs, by name; the tensors stay this term's.</summary>
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, Tensor> State => _representations
         .Select(one => one.Transport)
         .SelectMany((transport, number) => new (string, Tensor)[]

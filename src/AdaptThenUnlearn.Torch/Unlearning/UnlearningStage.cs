@@ -24,7 +24,6 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     private const int SaveEvery = 200;   // bounds what an interruption loses; a save also follows every candidate
     private const string BalanceKey = "classBalance";
     private const string CountsKey = "classCounts";
-    private const string SharesKey = "classShares";
 
     /// <summary>Trains both networks and returns the best candidate.</summary>
     /// <param name="cancel">Ends training between two steps.</param>
@@ -55,24 +54,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 options.Steps - options.RecoverySteps,
                 trainer.Generator.Slices);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
-        var features = options.Retention.FeatureWeightOrOff is > 0 and var weight
-            ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, weight)
-            : null;
-        using var frechet = options.FrechetLoss is { IsOn: true } frechetOptions
-            ? new FrechetLossTerm(context.Original, context.Annotation, frechetOptions, options.FeedbackSamples, random)
-            : null;
-        List<IImageTerm> imageTerms = [];
-        if (options.Retention.IsOn)
-            imageTerms.Add(new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features));
-        if (frechet is not null)
-            imageTerms.Add(frechet);
-        if (options.Guidance is { Weight: > 0 and var guidance })
-            imageTerms.Add(new GuidanceTerm(context.Annotation, guidance));
-        using var shares = options.ClassBalance.Guidance is > 0 and var shareWeight && context.Feedback.RetainedShares is { } wanted
-            ? new ClassShareTerm(context.Annotation, wanted, shareWeight)
-            : null;
-        if (shares is not null)
-            imageTerms.Add(shares);
+        using var imageTerms = new ImageTerms(context, random);
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
@@ -85,7 +67,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
 
         // Continue from the journal, or begin.
-        var moving = StateOf(balance, frechet, shares);
+        var moving = StateOf(balance, imageTerms);
         var (done, log) = Resume(trainer, moving);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
@@ -98,14 +80,13 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 balance ?? (IImageSource)context.Feedback.Positives,
                 factor,
                 weightTerms,
-                imageTerms,
+                imageTerms.All,
                 extraFakes is null || options.NegativesAsFakes.Fades != true
                     ? extraFakes
                     : extraFakes with { Weight = extraFakes.Weight * fading.FactorAt(done + 1) * fading.FactorAt(done + 1) },
                 balance);
             done++;
-            frechet?.Update(done);
-            shares?.Update();
+            imageTerms.Update(done);
             if (done % ClassBalance.Every == 0)
                 balance?.UpdateWeights(factor);
 
@@ -134,14 +115,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     }
 
     // What the terms estimate on the way, by name; the tensors stay theirs.
-    private static Dictionary<string, Tensor> StateOf(
-        ClassBalance? balance, FrechetLossTerm? frechet, ClassShareTerm? shares)
+    private static Dictionary<string, Tensor> StateOf(ClassBalance? balance, ImageTerms imageTerms)
     {
-        var state = new Dictionary<string, Tensor>(frechet?.State ?? new Dictionary<string, Tensor>());
+        var state = new Dictionary<string, Tensor>(imageTerms.State);
         if (balance is not null)
             (state[BalanceKey], state[CountsKey]) = (balance.LogWeights, balance.Counts);
-        if (shares is not null)
-            state[SharesKey] = shares.Shares;
         return state;
     }
 

@@ -367,7 +367,20 @@ public sealed record FrechetLossOptions(
 /// <param name="Weight">
 /// Weight of −log(1 − p), with p the probability of an undesired class; 0 or more, 0 switches it off.
 /// </param>
-public sealed record GuidanceOptions([Within(0)] double Weight);
+/// <param name="Rate">
+/// Share of generated images that show an undesired feature from which on the whole weight applies, 0 to 1; below, the weight falls
+/// in proportion to that share. 0 when absent: the weight stays.
+/// </param>
+public sealed record GuidanceOptions(
+    [Within(0)] double Weight,
+
+    // An absent value is not written, so that older policies keep their digests.
+    [Within(0, 1), AbsentMeans(0)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Rate = null)
+{
+    /// <summary><see cref="Rate"/>, or 0 when it is absent.</summary>
+    [JsonIgnore]
+    public double RateOrDefault => Rate ?? 0;
+}
 
 /// <summary>
 /// Students of the annotators: classifiers that learn within the run from the generator's own samples, labelled by an annotator.

@@ -33,7 +33,7 @@ public sealed class ClassShareTermTests : IDisposable
         using var term = new ClassShareTerm(AnnotationOf(classifier), wanted, weight: 2);
         var images = Images(ClassShareTerm.Window);
         Loss(term, images).Dispose();
-        term.Update();   // the whole window: the present shares are this batch's
+        term.Update(1);   // the whole window: the present shares are this batch's
 
         var point = images.detach().clone().requires_grad_();
         Loss(term, point).backward();
@@ -75,7 +75,7 @@ public sealed class ClassShareTermTests : IDisposable
         for (var step = 0; step < 3; step++)
         {
             Loss(term, Images(200)).Dispose();
-            term.Update();
+            term.Update(1);
         }
 
         // One class is wanted: whatever its share of all images, it has all of the retained ones.
@@ -92,8 +92,8 @@ public sealed class ClassShareTermTests : IDisposable
         var expected = Loss(whole, images).item<float>();
         var second = Loss(parted, images.narrow(0, 20, 20), part: 1, total: 40).item<float>();
         var first = Loss(parted, images.narrow(0, 0, 20), part: 0, total: 40).item<float>();
-        whole.Update();
-        parted.Update();
+        whole.Update(1);
+        parted.Update(1);
 
         Assert.Equal(expected, first + second, 1e-5);
         Assert.True(whole.Shares.allclose(parted.Shares));
