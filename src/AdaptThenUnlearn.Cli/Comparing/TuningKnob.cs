@@ -25,6 +25,8 @@ public static class TuningKnobs
     /// <summary>All of them, the largest effect first, because a budget may end the search early.</summary>
     public static IReadOnlyList<TuningKnob> All { get; } =
     [
+        new("guidance.weight", "how hard images are pushed away from what the annotators see",
+            options => Around(options.Guidance?.Weight ?? 0, whenOff: 6)),
         new("negativesAsFakes.weight", "how hard the discriminator rejects labelled negatives",
             options => Around(options.NegativesAsFakes.Weight, whenOff: 3)),
         new(
@@ -42,8 +44,9 @@ public static class TuningKnobs
             options => [options.ClassBalance.Rate > 0 ? 0 : 0.3]),
         new("repulsion.weight", "γ, how hard θ is pushed away from θN", options => Around(options.Repulsion.Weight, whenOff: 10)),
         new("repulsion.alpha", $"α, how soon the push of {string.Join(", ", LossesWithAlpha())} fades",
-            options => RepulsionLosses.Named(options.Repulsion.Loss).UsesAlpha ? Around(
-                options.Repulsion.Alpha, whenOff: 0.5) : []),
+            options => options.Repulsion.Weight > 0 && RepulsionLosses.Named(options.Repulsion.Loss).UsesAlpha
+                ? Around(options.Repulsion.Alpha, whenOff: 0.5)
+                : []),
         new("learningRate", "Adam's step size", options => [options.LearningRate / 2, options.LearningRate * 2]),
         new(
             "recoverySteps",

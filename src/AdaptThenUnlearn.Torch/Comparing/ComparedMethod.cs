@@ -53,8 +53,8 @@ public static class ComparedMethods
 {
     private const string Usual = "preset=default";
     private const string NoNegatives = "negativesAsFakes.weight=0";
-    private const string NoBalance = "classBalance.rate=0";
 
+    private static readonly string[] _noBalance = ["classBalance.rate=0", "classBalance.guidance=null"];
     private static readonly string[] _noRetention = ["retention.weight=0", "retention.featureWeight=null"];
     private static readonly string[] _noGuidance = ["frechetLoss=null", "guidance=null", "students=null"];
 
@@ -165,7 +165,7 @@ public static class ComparedMethods
         new("no-students", MethodFamily.Part, "`default` without students of the annotator", [Usual, "students=null"]),
         new("no-retention", MethodFamily.Part, "`default` without retention anchoring", [Usual, .. _noRetention]),
         new("no-negatives", MethodFamily.Part, "`default` without negatives as fakes", [Usual, NoNegatives]),
-        new("no-balance", MethodFamily.Part, "`default` without class balancing", [Usual, NoBalance]),
+        new("no-balance", MethodFamily.Part, "`default` without class balancing", [Usual, .. _noBalance]),
         new("no-recovery", MethodFamily.Part, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
     ];
 
@@ -184,7 +184,7 @@ public static class ComparedMethods
         "method=retrain", "feedbackSamples=5000", FormattableString.Invariant($"steps={steps}"),
         FormattableString.Invariant($"recoverySteps={decay}"), "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0",
         "repulsion.loss=el2", "repulsion.distance=relative", "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4",
-        .. _noRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+        .. _noRetention, NoNegatives, "negativesAsFakes.batchSize=16", .. _noBalance, "classBalance.limit=3",
         .. _noGuidance,
     ];
 }

@@ -17,7 +17,7 @@ public sealed class FineTuneMethod : IUnlearningMethod
             FrechetLoss = null,
             Guidance = null,
             NegativesAsFakes = context.Options.NegativesAsFakes with { Weight = 0 },
-            ClassBalance = context.Options.ClassBalance with { Rate = 0 },
+            ClassBalance = context.Options.ClassBalance with { Rate = 0, Guidance = null },
         };
         return new UnlearningStage(context with { Options = plain }, adapted: null).Run(cancel);
     }

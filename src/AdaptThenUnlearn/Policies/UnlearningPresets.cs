@@ -14,21 +14,26 @@ public static class UnlearningPresets
         FeedbackSamples: 20000,
         MinimumNegatives: 20,
         CleanBelow: 0.001,
-        Steps: 1600,
-        RecoverySteps: 800,
+        Steps: 800,
+        RecoverySteps: 400,
         BatchSize: 16,
-        LearningRate: 0.002,
+        LearningRate: 0.003,
         EmaHalfLife: 2000,
         CandidateEvery: 100,
         CandidateSamples: 2000,
         Adversarial: new(R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0),
         Adaptation: new(Steps: 200, LearningRate: 0.002, EwcWeight: 3e4, FisherSamples: 64, Models: 1),
-        Repulsion: new(Loss: "el2", Weight: 10, Alpha: 0.5, Distance: "relative", Limit: 4),
+
+        // Repulsion made no difference beside the other parts. Without it nothing is adapted, which saves the time.
+        Repulsion: new(Loss: "el2", Weight: 0, Alpha: 0.5, Distance: "relative", Limit: 4),
         Retention: new(Weight: 10),
         NegativesAsFakes: new(Weight: 3, BatchSize: 16),
-        ClassBalance: new(Rate: 0.1, Limit: 3),
+        ClassBalance: new(Rate: 0.1, Limit: 3, Guidance: 5),
         Extrapolation: new(Gamma: 1),
-        Data: null);
+        Data: null,
+        FrechetLoss: new(),
+        Guidance: new(Weight: 6, Rate: 0.003),
+        Students: new(Count: 1));
 
     // Too large to have an effect: EL2 and IL2 fade long before.
     private const double Never = 1000;
@@ -46,21 +51,17 @@ public static class UnlearningPresets
             FeedbackSamples = 5000,
             CandidateEvery = 250,
             LearningRate = 0.006,   // few steps have to be longer
-            Adaptation = Default.Adaptation with { Steps = 100 },
-            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
         },
         Default,
         Default with
         {
             Preset = "thorough",
-            Steps = 4000,
-            RecoverySteps = 2000,
+            Steps = 2400,
+            RecoverySteps = 1200,
+            LearningRate = 0.002,
             FeedbackSamples = 40000,
             CandidateEvery = 200,
             CandidateSamples = 4000,
-
-            // Costs some image quality, which this many steps can spare.
-            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 9 },
         },
         Default with
         {
@@ -68,6 +69,7 @@ public static class UnlearningPresets
             Steps = 1000,
             FeedbackSamples = 5000,
             RecoverySteps = 0,
+            LearningRate = 0.002,
             CleanBelow = 0.5,
             CandidateEvery = AfterTheLast,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
@@ -76,7 +78,10 @@ public static class UnlearningPresets
             Repulsion = Default.Repulsion with { Weight = 100, Alpha = 0.05, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
-            ClassBalance = Default.ClassBalance with { Rate = 0 },
+            ClassBalance = new(Rate: 0, Limit: 3),
+            FrechetLoss = null,
+            Guidance = null,
+            Students = null,
         },
     ];
 

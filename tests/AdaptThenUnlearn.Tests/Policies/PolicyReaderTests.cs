@@ -322,6 +322,8 @@ public sealed class PolicyReaderTests
     [InlineData("frechetLoss.discriminatorWeight", "-1")]
     [InlineData("frechetLoss.window", "99")]
     [InlineData("guidance.weight", "-1")]
+    [InlineData("guidance.rate", "1.1")]
+    [InlineData("classBalance.guidance", "-1")]
     [InlineData("students.count", "-1")]
     [InlineData("students.samples", "99")]
     [InlineData("students.epochs", "0")]

@@ -252,7 +252,8 @@ public sealed class FrechetLossTests : IDisposable
         var (target, original) = Images(32);
         var images = original.detach().requires_grad_();
 
-        var loss = new GuidanceTerm(Small.Annotation(_classifier), weight: 2).Loss(target, images, target.Weights.sum());
+        using var term = new GuidanceTerm(Small.Annotation(_classifier), new GuidanceOptions(2));
+        var loss = term.Loss(target, images, target.Weights.sum());
         loss.backward();
 
         var probabilities = _classifier.Probabilities(original.clamp(-1, 1)).select(1, 1);
@@ -265,6 +266,30 @@ public sealed class FrechetLossTests : IDisposable
         var moved = (images - images.grad! * (0.5 / images.grad!.abs().max())).detach();
         Assert.True(_classifier.Probabilities(moved.clamp(-1, 1)).select(1, 1).mean().item<float>()
             < probabilities.mean().item<float>());
+    }
+
+    // About a quarter of the images show the feature. Below the policy's rate the weight falls with the estimated one.
+    [Theory]
+    [InlineData(null, 1.0)]
+    [InlineData(0.01, 1.0)]
+    [InlineData(1.0, 0.25)]
+    public void Guidance_FewerShowTheFeatureThanTheRate_WeighsLess(double? rate, double expected)
+    {
+        using var scope = NewDisposeScope();
+        using var term = new GuidanceTerm(Small.Annotation(_classifier), new GuidanceOptions(2, rate));
+        var (target, images) = Images(GuidanceTerm.Window);
+        var first = term.Loss(target, images, target.Weights.sum()).item<float>();
+        Assert.Equal(1, term.Factor);   // before anything is counted
+
+        term.Update(1);
+        var second = term.Loss(target, images, target.Weights.sum()).item<float>();
+        term.Update(2);
+
+        Assert.Equal(expected, term.Factor, 0.05);
+        Assert.Equal(term.Factor, second / first, 1e-4);
+        Assert.Same(term.Rate, Assert.Single(term.State).Value);
+        term.Update(3);   // nothing was seen since
+        Assert.Equal(second / first, term.Factor, 1e-4);
     }
 
     private const int LeastSteps = 10;   // between two maps

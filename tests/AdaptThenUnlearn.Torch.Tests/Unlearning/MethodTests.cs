@@ -49,7 +49,15 @@ public sealed class MethodTests : IDisposable
     {
         var options = Small.Options;
         AssertResumes(options, afterSteps);
-        AssertResumes(options with { Steps = 26, FrechetLoss = new(), Guidance = new(2) }, afterSteps + 12);
+        AssertResumes(
+            options with
+            {
+                Steps = 26,
+                FrechetLoss = new(),
+                Guidance = new(2, Rate: 0.5),
+                ClassBalance = options.ClassBalance with { Guidance = 3 },
+            },
+            afterSteps + 12);
     }
 
     private void AssertResumes(AdaptThenUnlearn.Policies.UnlearningOptions options, int afterSteps)
