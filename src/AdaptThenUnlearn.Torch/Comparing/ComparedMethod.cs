@@ -54,9 +54,10 @@ public static class ComparedMethods
     private const string Usual = "preset=default";
     private const string NoNegatives = "negativesAsFakes.weight=0";
 
-    private static readonly string[] _noBalance = ["classBalance.rate=0", "classBalance.guidance=null"];
+    private static readonly string[] _noBalance = ["classBalance.rate=0", "classBalance.guidance=0"];
     private static readonly string[] _noRetention = ["retention.weight=0", "retention.featureWeight=null"];
-    private static readonly string[] _noGuidance = ["frechetLoss=null", "guidance=null", "students=null"];
+    private static readonly string[] _noFrechet = ["frechetLoss.annotatorWeight=0", "frechetLoss.discriminatorWeight=0"];
+    private static readonly string[] _noGuidance = [.. _noFrechet, "guidance.weight=0", "students.count=0"];
 
     // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
     // these runs again.
@@ -160,9 +161,9 @@ public static class ComparedMethods
             MethodFamily.Part,
             "`default` with the adaptation and the repulsion of the published method: EL2, γ 10, α 0.5",
             [Usual, "repulsion.weight=10"]),
-        new("no-frechet", MethodFamily.Part, "`default` without the Fréchet loss", [Usual, "frechetLoss=null"]),
-        new("no-guidance", MethodFamily.Part, "`default` without guidance", [Usual, "guidance=null"]),
-        new("no-students", MethodFamily.Part, "`default` without students of the annotator", [Usual, "students=null"]),
+        new("no-frechet", MethodFamily.Part, "`default` without the Fréchet loss", [Usual, .. _noFrechet]),
+        new("no-guidance", MethodFamily.Part, "`default` without guidance", [Usual, "guidance.weight=0"]),
+        new("no-students", MethodFamily.Part, "`default` without students of the annotator", [Usual, "students.count=0"]),
         new("no-retention", MethodFamily.Part, "`default` without retention anchoring", [Usual, .. _noRetention]),
         new("no-negatives", MethodFamily.Part, "`default` without negatives as fakes", [Usual, NoNegatives]),
         new("no-balance", MethodFamily.Part, "`default` without class balancing", [Usual, .. _noBalance]),

@@ -49,9 +49,11 @@ internal static class TrainingSection
                 Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "),
                 Untrusted(options.Repulsion.Distance),
                 Trusted(" distance"));
-        Line("‖θG − θN‖²", Trusted(Number(training.AdaptedDistance, Plain)));
-        Line("‖θ − θN‖²", Trusted(Number(training.Distance, Plain)));
-        Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
+        Line("Distances", Trusted(
+            (training.AdaptedDistance is { } adapted
+                ? $"‖θG − θN‖² {Plain(adapted)}, ‖θ − θN‖² {Number(training.Distance, Plain)}, "
+                : "")
+            + $"‖θ − θG‖² {Plain(training.DistanceFromOriginal)}"));
         Line("Retention anchoring", Trusted(!options.Retention.IsOn ? "off"
             : $"weight {Plain(options.Retention.Weight)}" + (options.Retention.FeatureWeightOrOff is > 0 and var features
                 ? $", {Plain(features)} on features" : "")));
@@ -59,8 +61,9 @@ internal static class TrainingSection
             Line("Fréchet loss", Trusted(
                 $"weight {Plain(frechet.AnnotatorWeightOrDefault)} on features of annotators, "
                     + $"{Plain(frechet.DiscriminatorWeightOrDefault)} on those of the discriminator"));
-        if (options.Guidance is { Weight: > 0 and var guidance })
-            Line("Guidance by annotators", Trusted($"weight {Plain(guidance)}"));
+        if (options.Guidance is { Weight: > 0 and var guidance } and { RateOrDefault: var rate })
+            Line("Guidance by annotators", Trusted(
+                $"weight {Plain(guidance)}" + (rate > 0 ? $", less below a rate of {Percent(rate)}" : "")));
         if (training.Students is { } students)
             Line("Students of the annotators", Trusted(
                 FormattableString.Invariant($"{students.Count}, each agrees with its annotator on at least ")
@@ -70,12 +73,17 @@ internal static class TrainingSection
                 + (options.NegativesAsFakes.Fades == true ? ", fading in recovery" : "") : "off"));
         Line("Class balancing", Trusted(options.ClassBalance.Rate > 0
             ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}"
+                + (options.ClassBalance.Guidance is > 0 and var shares ? $", guidance {Plain(shares)}" : "")
             : "off"));
         return new(
             ReportTopic.Training,
             "How it was unlearned",
             table,
-            [Trusted("θG is the original, θN an adapted generator, θ the released one.")]);
+            [
+                Trusted(
+                    "θG is the original, "
+                        + $"{(training.AdaptedDistance is null ? "" : "θN an adapted generator, ")}θ the released one.")
+            ]);
 
         void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);
     }

@@ -288,7 +288,7 @@ public sealed class PolicyReaderTests
     [Theory]
     [InlineData("feedbackSamples", "99")]
     [InlineData("minimumNegatives", "0")]
-    [InlineData("minimumNegatives", "5001")]
+    [InlineData("minimumNegatives", "20001")]
     [InlineData("cleanBelow", "0")]
     [InlineData("cleanBelow", "1.01")]
     [InlineData("seed", "-1")]
@@ -333,10 +333,40 @@ public sealed class PolicyReaderTests
     [InlineData("extrapolation.gamma", "0")]
     public void Read_UnlearningOutOfRange_IsTheOnlyErrorAndNamesTheArgument(string property, string value)
     {
-        var error = Assert.Single(Read(Full, $"unlearning.{property}={value}").Errors);
+        var error = Assert.Single(Read(Full, "unlearning.preset=default", $"unlearning.{property}={value}").Errors);
 
         Assert.Contains(error.Code, new[] { PolicyCodes.ImpossibleValue, PolicyCodes.UnknownName });
         Assert.Equal(($"$.unlearning.{property}", $"--set unlearning.{property}", 0), (error.Path, error.File, error.Line));
+    }
+
+    // The effective policy does not hold a null: read again, it would have the preset's value.
+    [Theory]
+    [InlineData("frechetLoss")]
+    [InlineData("guidance")]
+    [InlineData("guidance.rate")]
+    [InlineData("students")]
+    [InlineData("classBalance.guidance")]
+    public void Read_NullWhereThePresetHasAValue_IsRefusedAndTheMessageSaysWhatSwitchesItOff(string property)
+    {
+        var error = Assert.Single(Read(Full, "unlearning.preset=default", $"unlearning.{property}=null").Errors);
+
+        Assert.Equal((PolicyCodes.WrongType, $"$.unlearning.{property}"), (error.Code, error.Path));
+        Assert.Contains("0 switches it off", error.Message, StringComparison.Ordinal);
+        if (property != "guidance.rate")   // without a weight it is no guidance
+            Assert.Empty(Read(Full, "unlearning.preset=paper", $"unlearning.{property}=null").Errors);
+    }
+
+    [Theory]
+    [InlineData("default")]
+    [InlineData("paper")]
+    public void Read_EffectivePolicy_SaysTheSameAgain(string preset)
+    {
+        var read = Read(
+            Full, $"unlearning.preset={preset}", "unlearning.guidance.weight=0", "unlearning.students.count=0",
+            "unlearning.frechetLoss.annotatorWeight=0", "unlearning.classBalance.guidance=0");
+
+        Assert.Empty(read.Errors);
+        Assert.Equal(read.Policy!.Unlearning, Read(read.EffectiveJson).Policy!.Unlearning);
     }
 
     [Theory]

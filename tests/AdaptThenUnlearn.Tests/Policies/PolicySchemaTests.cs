@@ -113,7 +113,7 @@ public sealed class PolicySchemaTests
 
         Assert.Null(steps["default"]);
         Assert.EndsWith(
-            " By default 1600; with the preset 'quick' 500, 'thorough' 4000, 'paper' 1000.",
+            " By default 800; with the preset 'quick' 500, 'thorough' 2400, 'paper' 1000.",
             (string)steps["description"]!, StringComparison.Ordinal);
     }
 

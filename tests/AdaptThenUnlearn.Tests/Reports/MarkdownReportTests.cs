@@ -32,6 +32,23 @@ public sealed class MarkdownReportTests
             new MarkdownReport().Render(Records.Named("untrained")),
             StringComparison.Ordinal);
 
+    [Fact]
+    public void Render_AdaptedGenerators_HaveTheRepulsionAndItsDistances()
+    {
+        var run = Records.Run();
+        var options = run.Policy.Unlearning;
+        var report = new MarkdownReport().Render(run with
+        {
+            Policy = run.Policy with { Unlearning = options with { Repulsion = options.Repulsion with { Weight = 10 } } },
+            Training = run.Training! with { AdaptedDistance = 16.5, Distance = 173.25 },
+        });
+
+        Assert.Contains("| Repulsion | el2, γ 10, α 0.5, relative distance |", report, StringComparison.Ordinal);
+        Assert.Contains("| Distances | ‖θG − θN‖² 16.5, ‖θ − θN‖² 173.2, ‖θ − θG‖² 139 |", report, StringComparison.Ordinal);
+        Assert.Contains("θN an adapted generator", report, StringComparison.Ordinal);
+        Assert.DoesNotContain("adapted generator", new MarkdownReport().Render(run), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("markdown")]
     [InlineData("html")]
