@@ -233,7 +233,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         using var json = JsonDocument.Parse(output);
         Assert.Equal(77, json.RootElement.GetProperty("unlearning").GetProperty("steps").GetInt32());
-        Assert.Equal(0.002, json.RootElement.GetProperty("unlearning").GetProperty("learningRate").GetDouble());
+        Assert.Equal(0.003, json.RootElement.GetProperty("unlearning").GetProperty("learningRate").GetDouble());
     }
 
     [Fact]

@@ -170,7 +170,10 @@ internal static class Records
         ],
         Before,
         After,
-        new TrainingRecord("adapt-then-unlearn", 4200, 540, 700, 800, null, null, 139) { Students = new TrainedStudents(1, 0.943) },
+        new TrainingRecord("adapt-then-unlearn", 4200, 540, 700, 800, AdaptedDistance: null, Distance: null, 139)
+        {
+            Students = new TrainedStudents(1, 0.943),
+        },
         verdict ?? Gate.Judge(policy ?? Policy, Before, After, Today),
         new RunEnvironment("Linux", ".NET 10.0.0", "0.107.0", "cpu", 2, 900_000_000),
         new RunTimes(

@@ -13,7 +13,9 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// </param>
 public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true)
 {
-    /// <summary>The same rule for each of the annotator's students. An image shows the feature when any of the rules says so.</summary>
+    /// <summary>
+    /// The same rule for each of the annotator's students. An image shows the feature when any of the rules says so.
+    /// </summary>
     public IReadOnlyList<FeatureRule> Students { get; init; } = [];
 
     /// <summary>The annotator's rule, and its students'.</summary>
@@ -107,13 +109,15 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         using var scope = NewDisposeScope();
         var logits = LogitsOfGuides(described);
         return Features
-            .Select(feature => stack([.. RulesOfGuides(feature).Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier]))])
-                .mean([0]))
+            .Select(feature => RulesOfGuides(feature).Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier])))
+            .Select(logarithms => stack([.. logarithms]).mean([0]))
             .Aggregate((sum, one) => sum + one)
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>The probabilities of the first annotator's classes: the mean of it and its students, as far as they guide.</summary>
+    /// <summary>
+    /// The probabilities of the first annotator's classes: the mean of it and its students, as far as they guide.
+    /// </summary>
     /// <param name="described">Features of images, as of <see cref="Describe"/>.</param>
     /// <returns><c>[N, K]</c>, with the gradients of the features; belongs to the caller's scope.</returns>
     internal Tensor FirstProbabilities(IReadOnlyList<Tensor> described)

@@ -263,18 +263,9 @@ public sealed class UnlearningRun(
                 feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
             options.CleanBelow,
             _policy.Evaluation.IsRaw);
-        GradientCheck.RunOnFeatures(
-            annotation, original.Discriminator, original.Generator.Shape, options, request.Device);
-        options = WithoutUnknownFeatures(options, original);
-
-        // Let students learn from the annotators, and look at every image beside them from here on.
         var method = UnlearningMethods.Named(options.Method);
-        using var students = options.Students is { Count: > 0 } wanted && method.AsksStudents
-            ? _timer.Time(
-                AnnotatorStudents.Name,
-                () => AnnotatorStudents.Train(
-                    original.Generator, annotation, wanted, options.Seed, request.Device, progress, cancel))
-            : null;
+        options = WithoutUnknownFeatures(options, original);
+        using var students = method.FollowsAnnotators ? Teach(original, annotation, options, cancel) : null;
         if (students is not null)
             annotation = annotation.WithStudents(
                 students.All,
@@ -308,10 +299,46 @@ public sealed class UnlearningRun(
         return unlearned;
     }
 
+    // Lets students learn from the annotators, where the policy wants them; null where it wants none.
+    private AnnotatorStudents? Teach(
+        LoadedGenerator original, Annotation annotation, UnlearningOptions options, CancellationToken cancel)
+    {
+        var wanted = options.Students is { Count: > 0 } given ? given : null;
+        RequireGradients(_ => wanted is not null);
+        if (wanted is null)
+            return null;
+
+        var students = _timer.Time(
+            AnnotatorStudents.Name,
+            () => AnnotatorStudents.Train(
+                original.Generator, annotation, wanted, options.Seed, request.Device, progress, cancel));
+        try
+        {
+            RequireGradients(annotator => students.All.Any(student => student.Annotator == annotator));
+        }
+        catch (PolicyMismatchException)
+        {
+            students.Dispose();
+            throw;
+        }
+
+        if (students.LeftOut > 0)
+            inputs.AddRemark(
+                InputRoles.Policy,
+                FormattableString.Invariant($"{students.LeftOut} of {students.All.Count + students.LeftOut} students of the ")
+                    + "annotators learned nothing and were left out; more 'unlearning.students.samples' or 'epochs' may help",
+                isWarning: true);
+        return students;
+
+        void RequireGradients(Func<Features.FeatureClassifier, bool> isTaught) => GradientCheck.RunOnFeatures(
+            annotation, original.Discriminator, original.Generator.Shape, options, request.Device, isTaught);
+    }
+
     // A preset's Fréchet loss does without the discriminator's features where they are not known.
     private UnlearningOptions WithoutUnknownFeatures(UnlearningOptions options, LoadedGenerator original)
     {
-        if (options.FrechetLoss is not { DiscriminatorWeight: null } frechet || original.Discriminator is not ScriptedDiscriminator)
+        if (options.FrechetLoss is not { DiscriminatorWeight: null, IsOn: true } frechet
+            || original.Discriminator is not ScriptedDiscriminator)
             return options;
 
         inputs.AddRemark(
@@ -425,7 +452,9 @@ public sealed class UnlearningRun(
             warmedUp ? new WarmedUpDiscriminator(options.WarmUp.Steps, (long)options.WarmUp.Steps * options.BatchSize) : null,
             feedback.CleanBelow > options.CleanBelow ? feedback.CleanBelow : null,
             options.Adversarial.IsAsTrained ? terms : null,
-            students is null ? null : new TrainedStudents(students.All.Count, students.All.Min(student => student.Agreement)));
+            students is null or { All.Count: 0 }
+                ? null
+                : new TrainedStudents(students.All.Count, students.All.Min(student => student.Agreement)));
     }
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();

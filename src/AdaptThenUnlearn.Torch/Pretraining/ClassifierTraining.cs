@@ -165,7 +165,8 @@ public static class ClassifierTraining
             labels.Dispose();
         }
 
-        return right / (double)(labelled.Outputs is ClassifierOutputs.Sigmoid ? labelled.Labels.numel() : labelled.Labels.shape[0]);
+        var answers = labelled.Outputs is ClassifierOutputs.Sigmoid ? labelled.Labels.numel() : labelled.Labels.shape[0];
+        return right / (double)answers;
     }
 
     // In file order; each pair belongs to the caller.

@@ -10,7 +10,7 @@ public sealed class AdaptThenUnlearnMethod : IUnlearningMethod
     public string Name => "adapt-then-unlearn";
 
     /// <inheritdoc/>
-    public bool AsksStudents => true;
+    public bool FollowsAnnotators => true;
 
     /// <inheritdoc/>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)

@@ -14,8 +14,8 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <remarks>
 /// <para>The Fréchet distance as a loss: Mathiasen and Hvilshøj 2020 (arXiv:2009.14075); with statistics of many images and
 /// gradients of few, and in several representations: arXiv:2604.28190. The wanted distribution is the one that refusing at
-/// sampling time has. The features are those of annotators, their students and the original discriminator. The auditors, which measure the distance
-/// that is judged, take no part.</para>
+/// sampling time has. The features are those of annotators, their students and the original discriminator. The auditors, which
+/// measure the distance that is judged, take no part.</para>
 /// <para>The loss of an image is weight · ‖φ(x) − T(φ(x))‖² / tr Σ*, with T of <see cref="GaussianTransport"/>, without gradient
 /// through T. The batch's loss is the mean over all of its images; those that show an undesired feature have none, because they
 /// should change.</para>

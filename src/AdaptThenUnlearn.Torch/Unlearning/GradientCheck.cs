@@ -77,9 +77,11 @@ internal static class GradientCheck
     /// <param name="shape">The generator's images.</param>
     /// <param name="options">Say what is followed.</param>
     /// <param name="device">Where the annotators are.</param>
+    /// <param name="isTaught">Whether an annotator has students, which serve instead of it if it has no gradients.</param>
     /// <exception cref="PolicyMismatchException">One of them has none.</exception>
     public static void RunOnFeatures(
-        Annotation annotation, ImageDiscriminator? discriminator, ImageShape shape, UnlearningOptions options, Device device)
+        Annotation annotation, ImageDiscriminator? discriminator, ImageShape shape, UnlearningOptions options, Device device,
+        Func<FeatureClassifier, bool> isTaught)
     {
         const string Frechet = "$.unlearning.frechetLoss";
         if (options.FrechetLoss?.DiscriminatorWeight > 0 && discriminator is ScriptedDiscriminator)
@@ -87,7 +89,7 @@ internal static class GradientCheck
                 Frechet,
                 "the features of a TorchScript discriminator are not known; \"discriminatorWeight\": 0 leaves them out");
 
-        // Ask the annotators only where something follows them. Students serve instead of those without gradients.
+        // Ask the annotators only where something follows them.
         var (property, without) = options switch
         {
             { Retention.FeatureWeightOrOff: > 0 } =>
@@ -97,8 +99,8 @@ internal static class GradientCheck
             _ => ("", ""),
         };
         if (property.Length > 0
-            && options.Students is not { Count: > 0 }
-            && !annotation.Annotators.All(annotator => HasGradients(annotator, shape, options, device)))
+            && !annotation.Annotators.All(
+                annotator => isTaught(annotator) || HasGradients(annotator, shape, options, device)))
             throw new PolicyMismatchException(
                 property,
                 $"gradients do not pass through an annotator, so that training cannot follow its features; {without}, or "

@@ -18,8 +18,11 @@ public interface IUnlearningMethod
     /// </summary>
     bool TrainsFromScratch => false;
 
-    /// <summary>Whether students of the annotators (<c>unlearning.students</c>) sort its images and guide it; no baseline's.</summary>
-    bool AsksStudents => false;
+    /// <summary>
+    /// Whether it follows the features and answers of annotators, so that students of the annotators
+    /// (<c>unlearning.students</c>) serve it. No baseline does.
+    /// </summary>
+    bool FollowsAnnotators => false;
 
     /// <summary>Makes a generator that has forgotten.</summary>
     /// <remarks>The same context gives the same weights, bit for bit: every random number comes from the policy's seed.</remarks>

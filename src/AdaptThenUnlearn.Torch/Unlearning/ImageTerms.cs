@@ -26,8 +26,9 @@ internal sealed class ImageTerms : IDisposable
         var features = options.Retention.FeatureWeightOrOff is > 0 and var featureWeight
             ? RetainedFeatures.Measure(context.Annotation, context.Feedback.Positives, featureWeight)
             : null;
+        var original = context.Original.Generator;
         All = options.Retention.IsOn
-            ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight, features), .. _estimating]
+            ? [new RetentionTerm(original, context.Annotation, options.Retention.Weight, features), .. _estimating]
             : _estimating;
     }
 

@@ -37,14 +37,15 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private PolicyNode Value(PolicyNode node, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
         // A null is not written into the effective policy. Where the preset has a value, reading that again would bring it back.
-        if (node is ScalarNode { Kind: JsonValueKind.Null } && member.Nullable && preset is not (null or ScalarNode { Kind: JsonValueKind.Null }))
-            return ReportWrongType(
-                node, member.Shape, preset, path, "must not be null: the default or the preset has a value here; 0 switches it off");
-
         if (node is ScalarNode { Kind: JsonValueKind.Null })
-            return member.Nullable
-                ? node
-                : ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
+            return (member.Nullable, preset) switch
+            {
+                (true, null or ScalarNode { Kind: JsonValueKind.Null }) => node,
+                (true, _) => ReportWrongType(
+                    node, member.Shape, preset, path,
+                    "must not be null: the default or the preset has a value here; 0 switches it off"),
+                _ => ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null"),
+            };
 
         if (member.NotEmpty && IsEmpty(node, member.Shape))
             Report(PolicyCodes.ImpossibleValue, node.At, path, "needs at least one entry");

@@ -368,8 +368,8 @@ public sealed record FrechetLossOptions(
 /// Weight of −log(1 − p), with p the probability of an undesired class; 0 or more, 0 switches it off.
 /// </param>
 /// <param name="Rate">
-/// Share of generated images that show an undesired feature from which on the whole weight applies, 0 to 1; below, the weight falls
-/// in proportion to that share. 0 when absent: the weight stays.
+/// Share of generated images that show an undesired feature from which on the whole weight applies, 0 to 1; below, the weight
+/// falls in proportion to that share. 0 when absent: the weight stays.
 /// </param>
 public sealed record GuidanceOptions(
     [Within(0)] double Weight,
@@ -434,8 +434,8 @@ public sealed record NegativesAsFakesOptions(
 /// </param>
 /// <param name="Limit">Largest factor between a class's weight and 1, either way; above 1.</param>
 /// <param name="Guidance">
-/// Weight of the Kullback–Leibler divergence of the generated shares from the wanted ones, whose gradient training follows through
-/// the annotator; 0 or more. When absent, it is off.
+/// Weight of the Kullback–Leibler divergence of the generated shares from the wanted ones, whose gradient training follows
+/// through the annotator; 0 or more. When absent, it is off.
 /// </param>
 public sealed record ClassBalanceOptions(
     [Within(0, 1)] double Rate,

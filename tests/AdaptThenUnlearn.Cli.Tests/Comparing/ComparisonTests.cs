@@ -108,7 +108,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal(1.2, outcome.FrechetRatio!.Value, 12);
         Assert.Equal(0.9, outcome.SmallestShareKept!.Value, 12);
         Assert.Equal(
-            (1400, 800, 150.0, 200.0, 290.0),
+            (800, 700, 150.0, 200.0, 290.0),
             (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds, outcome.ProcessorSeconds));
         // Two-sided 95 % Clopper-Pearson for 20 of 10,000 is 0.001222 to 0.003087 (any table).
         Assert.Equal(1 - 0.03087, outcome.UnlearnedInterval!.Value.Low, 4);

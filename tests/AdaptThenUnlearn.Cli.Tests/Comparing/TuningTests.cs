@@ -108,16 +108,18 @@ public sealed class TuningTests
     [Fact]
     public void EveryKnob_SetsAPathThatPoliciesHave_ToAnotherValue()
     {
+        var pushes = PolicyOverride.Parse("unlearning.repulsion.weight=10");   // without it α has nothing to do
         foreach (var knob in TuningKnobs.All)
         {
-            var usual = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, []);
+            var usual = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, [pushes]);
             var settings = knob.Settings(usual.Policy!.Unlearning).ToList();
 
             Assert.NotEmpty(settings);
             Assert.All(settings, setting =>
             {
                 var read = PolicyReader.Read(
-                    Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse($"unlearning.{setting}")]);
+                    Records.PolicyText, "policy.json", Records.Vocabulary,
+                    [pushes, PolicyOverride.Parse($"unlearning.{setting}")]);
                 Assert.Empty(read.Errors);
                 Assert.NotEqual(usual.EffectiveJson, read.EffectiveJson);
             });
@@ -129,9 +131,11 @@ public sealed class TuningTests
     {
         var (knob, options) = (TuningKnobs.All.Single(knob => knob.Path == "repulsion.alpha"), UnlearningPresets.Get("default"));
 
-        Assert.All(RepulsionLosses.All, loss =>
-            Assert.Equal(
-                loss.UsesAlpha, knob.Settings(options with { Repulsion = options.Repulsion with { Loss = loss.Name } }).Any()));
+        Assert.All(RepulsionLosses.All, loss => Assert.Equal(loss.UsesAlpha, SettingsOf(loss.Name, weight: 10).Any()));
+        Assert.Empty(SettingsOf("el2", weight: 0));
+
+        IEnumerable<string> SettingsOf(string loss, double weight) =>
+            knob.Settings(options with { Repulsion = options.Repulsion with { Loss = loss, Weight = weight } });
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
@@ -9,13 +10,7 @@ using AdaptThenUnlearn.Torch.Threading;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
-namespace AdaptThenUnlearn.Torch.Adaptation;
-
-/// <summary>A classifier that learned from an annotator.</summary>
-/// <param name="Annotator">Stays its owner's.</param>
-/// <param name="Network">The student, in eval mode, with the annotator's classes; belongs to <see cref="AnnotatorStudents"/>.</param>
-/// <param name="Agreement">Share of samples, which it did not learn from, that it classifies as the annotator does, 0 to 1.</param>
-public sealed record AnnotatorStudent(FeatureClassifier Annotator, FeatureClassifier Network, double Agreement);
+namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>
 /// Students of the annotators: further classifiers, which learn within the run from the generator's own samples and what the
@@ -23,8 +18,8 @@ public sealed record AnnotatorStudent(FeatureClassifier Annotator, FeatureClassi
 /// </summary>
 /// <remarks>
 /// Hinton, Vinyals, Dean 2015 (arXiv:1503.02531): the student's targets are the annotator's probabilities, at temperature 1. A
-/// student errs elsewhere than its annotator. So what deceives the annotator seldom deceives both, and an image counts as showing a
-/// feature when either sees it. The students need no other data, and they take no part in judging.
+/// student errs elsewhere than its annotator. So what deceives the annotator seldom deceives both, and an image counts as showing
+/// a feature when either sees it. The students need no other data, and they take no part in judging.
 /// </remarks>
 public sealed class AnnotatorStudents : IDisposable
 {
@@ -36,10 +31,15 @@ public sealed class AnnotatorStudents : IDisposable
     private const int BatchSize = 64;
     private const double LearningRate = 0.002;
 
-    private AnnotatorStudents(IReadOnlyList<AnnotatorStudent> all) => All = all;
+    private AnnotatorStudents(IReadOnlyList<AnnotatorStudent> all, int leftOut) => (All, LeftOut) = (all, leftOut);
 
     /// <summary>The students of the first annotator, then those of the next.</summary>
     public IReadOnlyList<AnnotatorStudent> All { get; }
+
+    /// <summary>
+    /// Number of further students that learned nothing: they agree no more often than the commonest answer would.
+    /// </summary>
+    public int LeftOut { get; }
 
     /// <summary>Trains the students.</summary>
     /// <param name="original">Makes the samples; in eval mode.</param>
@@ -62,6 +62,7 @@ public sealed class AnnotatorStudents : IDisposable
     {
         var random = new RandomStreams(seed, Name);
         List<AnnotatorStudent> students = [];
+        var leftOut = 0;
         var steps = annotation.Annotators.Count * options.Count * options.EpochsOrDefault;
         var done = 0;
         foreach (var (number, annotator) in annotation.Annotators.Index())
@@ -87,9 +88,17 @@ public sealed class AnnotatorStudents : IDisposable
                         progress.Report(new StageProgress(Name, ++done, steps, Losses: null));
                     }),
                     cancel);
-                foreach (var parameter in network.parameters())
-                    parameter.requires_grad = false;
-                students.Add(new AnnotatorStudent(annotator, network, agreement));
+                if (agreement > AgreementOfCommonest(heldOut))
+                {
+                    foreach (var parameter in network.parameters())
+                        parameter.requires_grad = false;
+                    students.Add(new AnnotatorStudent(annotator, network, agreement));
+                }
+                else
+                {
+                    network.Dispose();
+                    leftOut++;
+                }
             }
 
             LabelledImages Rows(Tensor rows) => new(
@@ -99,7 +108,7 @@ public sealed class AnnotatorStudents : IDisposable
                 probabilities[rows]);
         }
 
-        return new AnnotatorStudents(students);
+        return new AnnotatorStudents(students, leftOut);
     }
 
     /// <inheritdoc/>
@@ -107,6 +116,17 @@ public sealed class AnnotatorStudents : IDisposable
     {
         foreach (var student in All)
             student.Network.Dispose();
+    }
+
+    // How often the answer would agree that is the commonest among these labels: of independent classes, for each class.
+    private static double AgreementOfCommonest(LabelledImages labelled)
+    {
+        using var scope = NewDisposeScope();
+        if (labelled.Outputs is ClassifierOutputs.Softmax)
+            return nn.functional.one_hot(labelled.Labels.argmax(1)).to(float64).mean([0]).max().item<double>();
+
+        var shares = labelled.Labels.ge(0.5).to(float64).mean([0]);
+        return maximum(shares, 1 - shares).mean().item<double>();
     }
 
     // LeNet-5 takes a fifth of the other's time, and takes images of one size alone.
@@ -126,7 +146,8 @@ public sealed class AnnotatorStudents : IDisposable
         List<Tensor> images = [], probabilities = [];
         var samples = options.SamplesOrDefault;
         using var workers = WorkerThreads.For(device, original is IProbedProgram || annotation.RunsProgram);
-        foreach (var labelled in workers.InOrder(Enumerable.Range(0, (samples + LabelledBatch - 1) / LabelledBatch), Batch, Release))
+        var batches = Enumerable.Range(0, (samples + LabelledBatch - 1) / LabelledBatch);
+        foreach (var labelled in workers.InOrder(batches, Batch, Release))
         {
             scope.Attach(labelled.Images);
             scope.Attach(labelled.Probabilities);
