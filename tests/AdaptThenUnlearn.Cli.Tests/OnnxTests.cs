@@ -51,7 +51,8 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
     [InlineData("retention.featureWeight=1", "unlearning.retention.featureWeight")]
     [InlineData("retention.featureWeight=0", "unlearning.frechetLoss")]
     [InlineData("frechetLoss.annotatorWeight=0", "unlearning.guidance")]
-    public void Govern_FeaturesOfAGraphWithoutStudents_AreRefusedBeforeAnythingIsTrained(string setting, string path)
+    [InlineData("frechetLoss.annotatorWeight=0 guidance.weight=0", "unlearning.classBalance.guidance")]
+    public void Govern_FeaturesOfAGraphWithoutStudents_AreRefusedBeforeAnythingIsTrained(string settings, string path)
     {
         var policy = house.Small.Policy(
             "followed", edit:
@@ -59,8 +60,10 @@ public sealed partial class OnnxTests(OnnxHouse house) : IClassFixture<OnnxHouse
                 "\"annotator.onnx\", \"format\": \"onnx\", \"classes\": [\"plain\", \"banned\"]"));
 
         var (exitCode, _, errors) = Atu.Run(
-            "govern", policy, "--out", house.At("followed-out"), "--threads", "1",
-            "--set", $"unlearning.{setting}", "--set", "unlearning.students.count=0");
+            [
+                "govern", policy, "--out", house.At("followed-out"), "--threads", "1", "--set", "unlearning.students.count=0",
+                .. settings.Split(' ').SelectMany(setting => new[] { "--set", $"unlearning.{setting}" }),
+            ]);
 
         Assert.Equal(2, exitCode);
         Assert.Contains($"{path}: gradients do not pass through", errors, StringComparison.Ordinal);

@@ -31,15 +31,19 @@ public sealed class AnnotatorStudents : IDisposable
     private const int BatchSize = 64;
     private const double LearningRate = 0.002;
 
-    private AnnotatorStudents(IReadOnlyList<AnnotatorStudent> all, int leftOut) => (All, LeftOut) = (all, leftOut);
+    private readonly List<AnnotatorStudent> _all = [];
+
+    private AnnotatorStudents()
+    {
+    }
 
     /// <summary>The students of the first annotator, then those of the next.</summary>
-    public IReadOnlyList<AnnotatorStudent> All { get; }
+    public IReadOnlyList<AnnotatorStudent> All => _all;
 
     /// <summary>
     /// Number of further students that learned nothing: they agree no more often than the commonest answer would.
     /// </summary>
-    public int LeftOut { get; }
+    public int LeftOut { get; private set; }
 
     /// <summary>Trains the students.</summary>
     /// <param name="original">Makes the samples; in eval mode.</param>
@@ -61,54 +65,76 @@ public sealed class AnnotatorStudents : IDisposable
         CancellationToken cancel)
     {
         var random = new RandomStreams(seed, Name);
-        List<AnnotatorStudent> students = [];
-        var leftOut = 0;
-        var steps = annotation.Annotators.Count * options.Count * options.EpochsOrDefault;
-        var done = 0;
-        foreach (var (number, annotator) in annotation.Annotators.Index())
+        var trained = new AnnotatorStudents();
+        try
         {
-            // What the annotator says about samples is the same for all of its students.
-            using var scope = NewDisposeScope();
-            var (images, probabilities) = Label(original, annotator, annotation, options, random, device, cancel);
-            var isHeldOut = arange(images.shape[0]).remainder(HeldOut).eq(HeldOut - 1);
-            var (learned, heldOut) = (Rows(isHeldOut.logical_not()), Rows(isHeldOut));
-
-            // Train each with a seed of its own.
-            for (var which = 0; which < options.Count; which++)
+            var steps = annotation.Annotators.Count * options.Count * options.EpochsOrDefault;
+            var done = 0;
+            foreach (var annotator in annotation.Annotators)
             {
-                var agreement = 0.0;
-                var network = ClassifierTraining.Run(
-                    new ClassifierSettings(
-                        ArchitectureFor(annotator.Shape), options.EpochsOrDefault, BatchSize, LearningRate,
-                        (long)(random.SeedAt("student", number * options.Count + which) >> 1)),
-                    learned, heldOut, device,
-                    new EpochProgress(epoch =>
-                    {
-                        agreement = epoch.TestAccuracy;
-                        progress.Report(new StageProgress(Name, ++done, steps, Losses: null));
-                    }),
-                    cancel);
-                if (agreement > AgreementOfCommonest(heldOut))
-                {
-                    foreach (var parameter in network.parameters())
-                        parameter.requires_grad = false;
-                    students.Add(new AnnotatorStudent(annotator, network, agreement));
-                }
-                else
-                {
-                    network.Dispose();
-                    leftOut++;
-                }
+                // What the annotator says about samples is the same for all of its students.
+                using var scope = NewDisposeScope();
+                var (images, probabilities) = Label(original, annotator, annotation, options, random, device, cancel);
+                var isHeldOut = arange(images.shape[0]).remainder(HeldOut).eq(HeldOut - 1);
+                var (learned, heldOut) = (Rows(isHeldOut.logical_not()), Rows(isHeldOut));
+
+                // Train each with a seed of its own.
+                for (var which = 0; which < options.Count; which++)
+                    trained.Add(annotator, learned, heldOut, options, random, device, () =>
+                        progress.Report(new StageProgress(Name, ++done, steps, Losses: null)), cancel);
+
+                LabelledImages Rows(Tensor rows) => new(
+                    annotator.Classes,
+                    annotator.ClassesAreIndependent ? ClassifierOutputs.Sigmoid : ClassifierOutputs.Softmax,
+                    images[rows],
+                    probabilities[rows]);
             }
 
-            LabelledImages Rows(Tensor rows) => new(
-                annotator.Classes,
-                annotator.ClassesAreIndependent ? ClassifierOutputs.Sigmoid : ClassifierOutputs.Softmax,
-                images[rows],
-                probabilities[rows]);
+            return trained;
         }
+        catch
+        {
+            trained.Dispose();
+            throw;
+        }
+    }
 
-        return new AnnotatorStudents(students, leftOut);
+    // Trains one student, and keeps it if it has learned anything.
+    private void Add(
+        FeatureClassifier annotator,
+        LabelledImages learned,
+        LabelledImages heldOut,
+        StudentsOptions options,
+        RandomStreams random,
+        Device device,
+        Action onEpoch,
+        CancellationToken cancel)
+    {
+        var agreement = 0.0;
+        var network = ClassifierTraining.Run(
+            new ClassifierSettings(
+                ArchitectureFor(annotator.Shape), options.EpochsOrDefault, BatchSize, LearningRate,
+                (long)(random.SeedAt("student", _all.Count + LeftOut) >> 1)),
+            learned,
+            heldOut,
+            device,
+            new EpochProgress(epoch =>
+            {
+                agreement = epoch.TestAccuracy;
+                onEpoch();
+            }),
+            cancel);
+        if (agreement > AgreementOfCommonest(heldOut))
+        {
+            foreach (var parameter in network.parameters())
+                parameter.requires_grad = false;
+            _all.Add(new AnnotatorStudent(annotator, network, agreement));
+        }
+        else
+        {
+            network.Dispose();
+            LeftOut++;
+        }
     }
 
     /// <inheritdoc/>

@@ -95,7 +95,8 @@ internal static class GradientCheck
             { Retention.FeatureWeightOrOff: > 0 } =>
                 ("$.unlearning.retention.featureWeight", "leave this out, and pixels alone are compared"),
             { FrechetLoss.AnnotatorWeightOrDefault: > 0 } => (Frechet, "\"annotatorWeight\": 0 leaves them out"),
-            { Guidance.Weight: > 0 } => ("$.unlearning.guidance", "leave this out"),
+            { Guidance.Weight: > 0 } => ("$.unlearning.guidance", "\"weight\": 0 does without"),
+            { ClassBalance.Guidance: > 0 } => ("$.unlearning.classBalance.guidance", "0 does without"),
             _ => ("", ""),
         };
         if (property.Length > 0
