@@ -249,7 +249,7 @@ public sealed class ComparisonTests : IDisposable
     [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
     [InlineData("results/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
     [InlineData(
-        "results/mnist-long/results.md", "policies/mnist-long-no-digit-8.json", "1,4,8", "reject,quick,default", "1",
+        "results/mnist-long/results.md", "policies/mnist-long-no-digit-8.json", "1,4,8", "reject,default", "1",
         "models/mnist/third.safetensors")]
     public void Render_DocumentedRuns_IsTheDocumentedPage(
         string page, string policy, string classes, string methods, string seeds = "1,2,3", string? third = null)
