@@ -86,7 +86,10 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
             var direct = Seconds(
                 () => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed")));
             var target = SecondsOfTheTarget();
-            if (target - direct <= 1.5 && target <= Math.Max(1, 2 * start))
+
+            // On a machine that does nothing else it takes 0.6 s, which is five times what saying the version takes. On a busy
+            // one both take longer.
+            if (target - direct <= 1.5 && target <= Math.Max(1, 4 * start))
                 return;
 
             slow.Add(string.Create(
