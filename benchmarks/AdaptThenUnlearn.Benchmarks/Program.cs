@@ -56,6 +56,9 @@ switch (args.FirstOrDefault())
     case "locked-seeds":
         LockedSeeds.Run(replications: Number(1000));
         break;
+    case "distance-parts":
+        DistanceParts.Run(digit: args[1], before: args[2], after: args[3]);
+        break;
     case "fuzz":
         Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
         break;

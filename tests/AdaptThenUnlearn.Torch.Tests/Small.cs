@@ -52,6 +52,22 @@ internal static class Small
         return Classifier(networks.Generator, seed);
     }
 
+    /// <summary>A classifier whose classes are all found in the small generator's images.</summary>
+    public static FeatureClassifier Classifier(IReadOnlyList<string> classes)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = Gan();
+        var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
+        manual_seed(5);
+        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, classes));
+        classifier.eval();
+        var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
+        output["output.weight"].mul_(50);
+        output["output.bias"].sub_(classifier.Logits(classifier.Features(images)).mean([0]));
+        return classifier;
+    }
+
     /// <summary>The same kind of classifier for the images of another generator.</summary>
     public static FeatureClassifier Classifier(ImageGenerator generator, long seed)
     {

@@ -48,8 +48,8 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// The classifiers whose features and answers training may follow: annotators and students. Annotators without gradients are
     /// left out where they have students.
     /// </summary>
-    internal IReadOnlyList<FeatureClassifier> Guides { get; private init; } =
-        [.. features.SelectMany(feature => feature.Rules).Select(rule => rule.Classifier).Distinct()];
+    internal List<FeatureClassifier> Guides { get; private init; } =
+        [.. ClassifiersOf(features)];
 
     /// <summary>Whether the annotators look at the generator's output as it is.</summary>
     internal bool IsRaw => raw;
@@ -74,43 +74,36 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     }
 
     /// <summary>
-    /// The features of images in each annotator and student that has gradients. Images are clipped, not rounded.
+    /// Describes images by every annotator and student that has gradients. Images are clipped, not rounded.
     /// </summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
-    /// <returns>For each of them <c>[N, FeatureSize]</c>; belong to the caller's scope.</returns>
-    public IReadOnlyList<Tensor> Describe(Tensor images)
+    /// <returns>With the gradients of the images; belongs to the caller's scope.</returns>
+    public DescribedImages Describe(Tensor images)
     {
         using var scope = NewDisposeScope();
         var pictures = raw ? images : images.clamp(-1, 1);
-        return [.. Guides.Select(guide => guide.Features(pictures).MoveToOuterDisposeScope())];
-    }
-
-    /// <summary>Which images show any undesired feature, by those who have described them.</summary>
-    /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
-    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
-    public Tensor ShowsAny(IReadOnlyList<Tensor> described)
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var logits = LogitsOfGuides(described);
-        return Features.SelectMany(RulesOfGuides).Select(rule => rule.Shows(logits[rule.Classifier]))
-            .Aggregate((any, one) => any.logical_or(one))
-            .MoveToOuterDisposeScope();
+        List<Tensor> features = [.. Guides.Select(guide => guide.Features(pictures))];
+        List<Tensor> logits = [.. Guides.Zip(features).Select(pair => pair.First.Logits(pair.Second))];
+        return new DescribedImages(
+            images,
+            [.. features.Select(one => one.MoveToOuterDisposeScope())],
+            [.. logits.Select(one => one.MoveToOuterDisposeScope())],
+            ShowsAny(logits).MoveToOuterDisposeScope());
     }
 
     /// <summary>
     /// The logarithm of the probability that images lack the undesired features, taken as independent: of each feature the mean
     /// over those who have described the images.
     /// </summary>
-    /// <param name="described">Their features, as of <see cref="Describe"/>.</param>
-    /// <returns><c>[N]</c>, at most 0, with the gradients of the features; belongs to the caller's scope.</returns>
-    public Tensor AbsenceLogarithms(IReadOnlyList<Tensor> described)
+    /// <returns><c>[N]</c>, at most 0, with the gradients of the description; belongs to the caller's scope.</returns>
+    public Tensor AbsenceLogarithms(DescribedImages described)
     {
         using var scope = NewDisposeScope();
-        var logits = LogitsOfGuides(described);
         return Features
-            .Select(feature => RulesOfGuides(feature).Select(rule => rule.AbsenceLogarithm(logits[rule.Classifier])))
-            .Select(logarithms => stack([.. logarithms]).mean([0]))
+            .Select(feature => RulesOfGuides(feature)
+                .Select(one => one.Rule.AbsenceLogarithm(described.Logits[one.Guide]))
+                .ToList())
+            .Select(logarithms => stack(logarithms).mean([0]))
             .Aggregate((sum, one) => sum + one)
             .MoveToOuterDisposeScope();
     }
@@ -118,26 +111,29 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <summary>
     /// The probabilities of the first annotator's classes: the mean of it and its students, as far as they guide.
     /// </summary>
-    /// <param name="described">Features of images, as of <see cref="Describe"/>.</param>
-    /// <returns><c>[N, K]</c>, with the gradients of the features; belongs to the caller's scope.</returns>
-    internal Tensor FirstProbabilities(IReadOnlyList<Tensor> described)
+    /// <returns><c>[N, K]</c>, with the gradients of the description; belongs to the caller's scope.</returns>
+    internal Tensor FirstProbabilities(DescribedImages described)
     {
         using var scope = NewDisposeScope();
-        var first = Features[0].Rules.Select(rule => rule.Classifier).ToHashSet();
         List<Tensor> probabilities =
         [
-            .. from pair in Guides.Zip(described)
-               where first.Contains(pair.First)
-               select pair.First.ProbabilitiesOf(pair.First.Logits(pair.Second)),
+            .. RulesOfGuides(Features[0]).Select(one => one.Rule.Classifier.ProbabilitiesOf(described.Logits[one.Guide])),
         ];
         return stack(probabilities).mean([0]).MoveToOuterDisposeScope();
     }
 
-    private IEnumerable<FeatureRule> RulesOfGuides(AnnotatedFeature feature) =>
-        feature.Rules.Where(rule => Guides.Contains(rule.Classifier));
+    // Whether images show any undesired feature, by those who have described them: [N], bool.
+    private Tensor ShowsAny(List<Tensor> logitsOfGuides)
+    {
+        using var _ = no_grad();
+        return Features.SelectMany(RulesOfGuides)
+            .Select(one => one.Rule.Shows(logitsOfGuides[one.Guide]))
+            .Aggregate((any, one) => any.logical_or(one));
+    }
 
-    private Dictionary<FeatureClassifier, Tensor> LogitsOfGuides(IReadOnlyList<Tensor> described) =>
-        Guides.Zip(described).ToDictionary(pair => pair.First, pair => pair.First.Logits(pair.Second));
+    // The rules of a feature whose classifiers guide, each with the classifier's position among the guides.
+    private IEnumerable<(FeatureRule Rule, int Guide)> RulesOfGuides(AnnotatedFeature feature) =>
+        feature.Rules.Select(rule => (rule, Guide: Guides.IndexOf(rule.Classifier))).Where(one => one.Guide >= 0);
 
     /// <summary>Ends gradients of the annotators' own parameters, which nothing trains from here on.</summary>
     internal void Freeze()
@@ -155,19 +151,23 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <param name="follows">Whether training can follow the gradients of an annotator.</param>
     internal Annotation WithStudents(IReadOnlyList<AnnotatorStudent> students, Func<FeatureClassifier, bool> follows)
     {
-        var joined = new Annotation(
-            [.. Features.Select(feature => feature with
+        List<AnnotatedFeature> taught =
+        [
+            .. Features.Select(feature => feature with
             {
                 Students = [.. students.Where(student => student.Annotator == feature.Rule.Classifier)
                     .Select(student => feature.Rule with { Classifier = student.Network })],
-            })],
-            cleanBelow,
-            raw);
-        return new Annotation(joined.Features, cleanBelow, raw)
+            }),
+        ];
+        return new Annotation(taught, cleanBelow, raw)
         {
-            Guides = [.. joined.Guides.Where(guide => !Annotators.Contains(guide) || follows(guide))],
+            Guides = [.. ClassifiersOf(taught).Where(guide => !Annotators.Contains(guide) || follows(guide))],
         };
     }
+
+    // Annotators and students, each once.
+    private static IEnumerable<FeatureClassifier> ClassifiersOf(IEnumerable<AnnotatedFeature> features) =>
+        features.SelectMany(feature => feature.Rules).Select(rule => rule.Classifier).Distinct();
 
     /// <summary>Labels images.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
@@ -224,4 +224,25 @@ public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tens
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
     public Tensor ShowsAnyOf(IEnumerable<int> features) =>
         features.Select(feature => Shows[feature]).Aggregate((any, one) => any.logical_or(one));
+}
+
+/// <summary>
+/// Images, and what the annotators and students that training follows say of them. Each image is described once for all of a
+/// step's terms.
+/// </summary>
+/// <param name="Images"><c>[N, C, H, W]</c>, as the generator made them.</param>
+/// <param name="Features">For each annotator and student <c>[N, FeatureSize]</c>.</param>
+/// <param name="Logits">For each of them <c>[N, classes]</c>.</param>
+/// <param name="ShowsAny"><c>[N]</c>, bool, without gradient: whether any of them sees an undesired feature.</param>
+public sealed record DescribedImages(
+    Tensor Images, IReadOnlyList<Tensor> Features, IReadOnlyList<Tensor> Logits, Tensor ShowsAny)
+{
+    /// <summary>
+    /// <c>[N, K]</c>: the probabilities of the first annotator's classes in the original generator's images of the same latents
+    /// and noise; null where no term asks for them.
+    /// </summary>
+    public Tensor? Before { get; init; }
+
+    /// <summary>N.</summary>
+    public long Count => Images.shape[0];
 }

@@ -87,19 +87,24 @@ internal sealed class RunPictures(
                 unlearned.SelectedStep),
         ];
         if (curve.Count > 0)
+        {
+            // Where nothing was adapted there is no repulsion, and no distance from θN.
+            var isAdapted = curve[0].SquaredDistance is not null;
             charts.AddRange(
             [
                 new("losses", [
                     StepCurve("generator", point => point.GeneratorLoss),
                     StepCurve("discriminator", point => point.DiscriminatorLoss),
-                    StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)),
-                    StepCurve("retention", point => point.RetentionLoss)
+                    .. isAdapted ? [StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss))] : (Curve[])[],
+                    StepCurve("terms on images", point => point.ImageLoss)
                 ], unlearned.SelectedStep),
                 new("squared distance in parameters", [
-                    StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN),
+                    .. isAdapted ? [StepCurve("‖θ − θN‖²", point => point.SquaredDistance!.Value)] : (Curve[])[],
                     StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)
                 ], unlearned.SelectedStep),
             ]);
+        }
+
         folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 
         Curve CandidateCurve(string name, Func<Candidate, double> value) =>
@@ -112,7 +117,7 @@ internal sealed class RunPictures(
     private static string Csv(UnlearnedGenerator unlearned)
     {
         var text = new StringBuilder(
-            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,"
+            "step,generatorLoss,discriminatorLoss,repulsionLoss,imageLoss,squaredDistanceToAdapted,"
                 + "squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
         var candidates = unlearned.Candidates.ToDictionary(candidate => candidate.Step);
         var points = unlearned.Curve.ToDictionary(point => point.Step);
@@ -123,7 +128,7 @@ internal sealed class RunPictures(
             var isKept = candidate is not null && step == unlearned.SelectedStep;
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},"
+                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.ImageLoss},"
                     + $"{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},"
                     + $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(isKept ? 1 : 0)}\n");
         }

@@ -83,9 +83,11 @@ public sealed record ImageTarget(Tensor Images, Tensor Weights)
     /// <summary>Which part of the batch this is, from 0; the trainer sets it.</summary>
     public int Part { get; init; }
 
-    /// <summary>Compares with nothing: every image of a draw counts once. Belongs to the caller's scope.</summary>
-    public static ImageTarget None(LatentDraw draw) =>
-        new(draw.Latents.narrow(0, 0, 0), draw.Latents.new_ones(draw.Latents.shape[0]));
+    /// <summary><c>[N, K]</c>: probabilities of classes in <see cref="Images"/>; null where no term asks for them.</summary>
+    public Tensor? Probabilities { get; init; }
+
+    /// <summary>All of its tensors.</summary>
+    internal IReadOnlyList<Tensor> Tensors => Probabilities is null ? [Images, Weights] : [Images, Weights, Probabilities];
 }
 
 /// <summary>
@@ -438,18 +440,16 @@ public sealed class AdversarialTrainer : IDisposable
         public void FindTargets(int number)
         {
             var part = draw.Part(number, parts);
-            _targets[number] = [.. terms.Select(term => term.Target(part)).Select(target =>
-                new ImageTarget(target.Images.DetachFromDisposeScope(), target.Weights.DetachFromDisposeScope())
-                {
-                    Part = number,
-                })];
+            _targets[number] = [.. terms.Select(term => term.Target(part) with { Part = number })];
+            foreach (var tensor in _targets[number].SelectMany(target => target.Tensors))
+                tensor.DetachFromDisposeScope();
         }
 
         /// <summary>Sums the weights over all parts, and leaves the targets to the scope of the step.</summary>
         public void SumWeights(TorchSharp.DisposeScope scope)
         {
             foreach (var target in _targets.SelectMany(part => part))
-                scope.Attach([target.Images, target.Weights]);
+                scope.Attach(target.Tensors);
             _weights = [.. terms.Index().Select(term =>
                 _targets.Select(part => part[term.Index].Weights.sum()).Aggregate((sum, weights) => sum + weights))];
         }

@@ -1,8 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Randomness;
-using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
@@ -20,38 +18,33 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// through T. The batch's loss is the mean over all of its images; those that show an undesired feature have none, because they
 /// should change.</para>
 /// </remarks>
-public sealed class FrechetLossTerm : IEstimatingTerm
+internal sealed class FrechetLossTerm : IDescribedTerm
 {
-    private const int Batch = 100;             // images that are described together before training
-    private const int MostSamples = 10_000;    // of the original; more hardly move its covariance
     private const int LeastSteps = 10;         // between two maps; more for many features, whose maps take longer
     private const int FeaturesPerStep = 25;
 
-    private readonly Annotation _annotation;
     private readonly ImageDiscriminator? _discriminator;
     private readonly IReadOnlyList<Representation> _representations;
     private readonly SortedDictionary<int, IReadOnlyList<Tensor>> _seen = [];   // by part of the batch
 
-    /// <summary>Describes the images of the original generator.</summary>
-    /// <param name="original">Not changed; stays the caller's.</param>
-    /// <param name="annotation">Says which images show something undesired, and describes them.</param>
+    /// <summary>Takes the features of the original generator's images as the wanted ones.</summary>
+    /// <param name="samples">Images of the original; stay the caller's.</param>
+    /// <param name="annotation">Has described them.</param>
+    /// <param name="discriminator">
+    /// The one before unlearning, which has described them too; null where its features are not matched. Belongs to this, and is
+    /// not trained.
+    /// </param>
     /// <param name="options">At least one of the weights is positive.</param>
-    /// <param name="samples">How many images at most; at least 100.</param>
-    /// <param name="random">Source of the images.</param>
-    /// <exception cref="FeedbackException">Too few of the original's images show nothing undesired.</exception>
+    /// <exception cref="FeedbackException">Too few of the samples show nothing undesired.</exception>
     public FrechetLossTerm(
-        GanPair original, Annotation annotation, FrechetLossOptions options, int samples, RandomStreams random)
+        DescribedSamples samples, Annotation annotation, ImageDiscriminator? discriminator, FrechetLossOptions options)
     {
-        _annotation = annotation;
-        annotation.Freeze();
-        if (options.DiscriminatorWeightOrDefault > 0)
-        {
-            _discriminator = original.Discriminator.CopyForFeatures();
-            _discriminator.eval();
-            foreach (var parameter in _discriminator.parameters())
-                parameter.requires_grad = false;
-        }
+        if (samples.RetainedFeatures[0].shape[0] < 2)
+            throw new FeedbackException(
+                $"of {samples.Retained.shape[0]} images of the original generator fewer than 2 show nothing undesired, so "
+                    + "'frechetLoss' has no distribution to keep");
 
+        _discriminator = discriminator;
         double[] weights =
         [
             .. annotation.Guides.Select(_ => options.AnnotatorWeightOrDefault / annotation.Guides.Count),
@@ -59,8 +52,8 @@ public sealed class FrechetLossTerm : IEstimatingTerm
         ];
         _representations =
         [
-            .. Describe(original.Generator, Math.Min(samples, MostSamples), random).Select((features, number) =>
-                new Representation(new GaussianTransport(features, options.WindowOrDefault), weights[number]))
+            .. samples.RetainedFeatures.Zip(weights).Select(pair =>
+                new Representation(new GaussianTransport(pair.First, options.WindowOrDefault), pair.Second))
         ];
     }
 
@@ -68,22 +61,19 @@ public sealed class FrechetLossTerm : IEstimatingTerm
     public IReadOnlyList<GaussianTransport> Transports => [.. _representations.Select(one => one.Transport)];
 
     /// <inheritdoc/>
-    public ImageTarget Target(LatentDraw draw) => ImageTarget.None(draw);
-
-    /// <inheritdoc/>
-    public Tensor Loss(ImageTarget target, Tensor images, Tensor weights)
+    public Tensor SumLosses(DescribedImages images, int part)
     {
         using var scope = NewDisposeScope();
-        var (features, shown) = Look(images);
-        var retained = shown.logical_not();
+        var features = FeaturesOf(images);
+        var retained = images.ShowsAny.logical_not();
         var losses = features.Zip(_representations).Select(pair =>
         {
             var (described, (transport, weight)) = pair;
             var squared = (described - transport.Move(described.detach())).square().sum(1);   // [N]
             return (squared * retained.to(squared.dtype)).sum() * (weight / transport.TotalVariance);
         });
-        var loss = losses.Aggregate((sum, one) => sum + one) / weights;
-        Remember(target.Part, [.. features.Select(described => described.detach()[retained])]);
+        var loss = losses.Aggregate((sum, one) => sum + one);
+        Remember(part, [.. features.Select(described => described.detach()[retained])]);
         return loss.MoveToOuterDisposeScope();
     }
 
@@ -113,35 +103,9 @@ public sealed class FrechetLossTerm : IEstimatingTerm
         })
         .ToDictionary();
 
-    // The features of each annotator, each student and the discriminator, and whether an image shows anything undesired, [N].
-    private (IReadOnlyList<Tensor> Features, Tensor Shown) Look(Tensor images)
-    {
-        var described = _annotation.Describe(images);
-        var shown = _annotation.ShowsAny(described);
-        return (_discriminator is null ? described : [.. described, _discriminator.Features(images)], shown);
-    }
-
-    private List<Tensor> Describe(ImageGenerator original, int samples, RandomStreams random)
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        List<IReadOnlyList<Tensor>> batches = [];
-        using var source = random.At("fréchet loss");
-        for (var done = 0; done < samples; done += Batch)
-        {
-            using var each = NewDisposeScope();
-            var images = new GeneratorSamples(original).Draw(Math.Min(Batch, samples - done), source);
-            var (features, shown) = Look(images);
-            batches.Add([.. features.Select(described => described[shown.logical_not()].MoveToOuterDisposeScope())]);
-        }
-
-        List<Tensor> all = [.. batches[0].Index().Select(one => cat([.. batches.Select(batch => batch[one.Index])]))];
-        if (all[0].shape[0] < 2)
-            throw new FeedbackException(
-                $"of {samples} images of the original generator fewer than 2 show nothing undesired, so 'frechetLoss' has no "
-                    + "distribution to keep");
-        return [.. all.Select(features => features.MoveToOuterDisposeScope())];
-    }
+    // Of each annotator, each student and the discriminator.
+    private IReadOnlyList<Tensor> FeaturesOf(DescribedImages images) =>
+        _discriminator is null ? images.Features : [.. images.Features, _discriminator.Features(images.Images)];
 
     private void Remember(int part, IReadOnlyList<Tensor> features)
     {

@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
-using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -15,7 +14,7 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <para>The weight follows the rate at which images show something undesired: it is the whole weight above
 /// <see cref="GuidanceOptions.RateOrDefault"/>, and falls in proportion below. What is unlearned is pushed no further.</para>
 /// </remarks>
-public sealed class GuidanceTerm : IEstimatingTerm
+internal sealed class GuidanceTerm : IDescribedTerm
 {
     /// <summary>Mean age of the images from which the rate is estimated, in images.</summary>
     public const int Window = 2000;
@@ -29,7 +28,6 @@ public sealed class GuidanceTerm : IEstimatingTerm
     public GuidanceTerm(Annotation annotation, GuidanceOptions options)
     {
         (_annotation, _options) = (annotation, options);
-        annotation.Freeze();
         Rate = ones(1, dtype: float64).DetachFromDisposeScope();
     }
 
@@ -43,18 +41,13 @@ public sealed class GuidanceTerm : IEstimatingTerm
     public IReadOnlyDictionary<string, Tensor> State => new Dictionary<string, Tensor> { ["guidance.rate"] = Rate };
 
     /// <inheritdoc/>
-    public ImageTarget Target(LatentDraw draw) => ImageTarget.None(draw);
-
-    /// <inheritdoc/>
-    public Tensor Loss(ImageTarget target, Tensor images, Tensor weights)
+    public Tensor SumLosses(DescribedImages images, int part)
     {
         using var scope = NewDisposeScope();
-        var described = _annotation.Describe(images);
-        var shown = _annotation.ShowsAny(described).sum().item<long>();
+        var shown = images.ShowsAny.sum().item<long>();
         lock (_seen)
-            _seen.Add(target.Part, (shown, images.shape[0]));
-        var logarithms = _annotation.AbsenceLogarithms(described);   // [N]
-        return (logarithms.sum() * (-_options.Weight * Factor) / weights).MoveToOuterDisposeScope();
+            _seen.Add(part, (shown, images.Count));
+        return (_annotation.AbsenceLogarithms(images).sum() * (-_options.Weight * Factor)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

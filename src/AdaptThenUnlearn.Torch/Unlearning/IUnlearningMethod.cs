@@ -88,7 +88,7 @@ public sealed record UnlearnedGenerator(
 /// <param name="GeneratorLoss">Adversarial loss of the generator.</param>
 /// <param name="DiscriminatorLoss">Adversarial loss of the discriminator.</param>
 /// <param name="RepulsionLoss">Repulsion loss times its weight.</param>
-/// <param name="RetentionLoss">Retention loss times its weight.</param>
+/// <param name="ImageLoss">Sum of the terms on images, each times its weight.</param>
 /// <param name="SquaredDistance">Mean ‖θ − θN‖² over the adapted models; null where none was adapted.</param>
 /// <param name="SquaredDistanceFromOriginal">‖θ − θG‖².</param>
 public sealed record CurvePoint(
@@ -96,6 +96,6 @@ public sealed record CurvePoint(
     double GeneratorLoss,
     double DiscriminatorLoss,
     double RepulsionLoss,
-    double RetentionLoss,
+    double ImageLoss,
     double? SquaredDistance,
     double SquaredDistanceFromOriginal);

@@ -29,8 +29,7 @@ public sealed class RetainedFeatures
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        annotation.Freeze();
-        var described = annotation.Describe(positives.Rows(arange(Math.Min(positives.Count, Measured), dtype: int64)));
+        var described = annotation.Describe(positives.Rows(arange(Math.Min(positives.Count, Measured), dtype: int64))).Features;
         return new RetainedFeatures(
             annotation,
             [.. described.Select(features =>
@@ -46,8 +45,8 @@ public sealed class RetainedFeatures
         using var scope = NewDisposeScope();
         IReadOnlyList<Tensor> wanted;
         using (no_grad())
-            wanted = _annotation.Describe(targets);
-        return _annotation.Describe(images)
+            wanted = _annotation.Describe(targets).Features;
+        return _annotation.Describe(images).Features
             .Select((features, number) => (features - wanted[number]).square().flatten(1).mean([1]) * _factors[number])
             .Aggregate((sum, one) => sum + one)
             .MoveToOuterDisposeScope();

@@ -80,7 +80,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
                 balance ?? (IImageSource)context.Feedback.Positives,
                 factor,
                 weightTerms,
-                imageTerms.All,
+                imageTerms.IsOn ? [imageTerms] : [],
                 extraFakes is null || options.NegativesAsFakes.Fades != true
                     ? extraFakes
                     : extraFakes with { Weight = extraFakes.Weight * fading.FactorAt(done + 1) * fading.FactorAt(done + 1) },

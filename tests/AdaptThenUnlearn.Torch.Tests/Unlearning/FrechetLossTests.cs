@@ -136,9 +136,8 @@ public sealed class FrechetLossTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var term = Term();
-        var (target, images) = Images(40);
 
-        Assert.Equal(0, term.Loss(target, images, target.Weights.sum()).item<float>(), 1e-6);
+        Assert.Equal(0, Loss(term, Images(40)).item<float>(), 1e-6);
     }
 
     [Fact]
@@ -146,31 +145,30 @@ public sealed class FrechetLossTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var term = Term();
-        var (target, original) = Images(64);
+        var original = Images(64);
         for (var step = 1; step <= LeastSteps; step++)
         {
-            term.Loss(target, original * 0.7, target.Weights.sum());
+            Loss(term, original * 0.7);
             term.Update(step);
         }
 
         var images = (original * 0.7).detach().requires_grad_();
 
-        var loss = term.Loss(target, images, target.Weights.sum());
+        var loss = Loss(term, images);
         loss.backward();
 
-        var annotation = Small.Annotation(_classifier);
-        var retained = annotation.ShowsAny(annotation.Describe(images)).logical_not();
+        var seen = Small.Annotation(_classifier).Describe(images);
+        var retained = seen.ShowsAny.logical_not();
         Assert.InRange(retained.sum().item<long>(), 1, 63);
         Assert.True(images.grad!.abs().amax([1, 2, 3]).gt(0).eq(retained).all().item<bool>());
 
         // By hand, from the transports and the formula.
-        var described = annotation.Describe(images).Append(_networks.Discriminator.Features(images)).ToList();
+        var described = seen.Features.Append(_networks.Discriminator.Features(images)).ToList();
         double[] weights = [3, 2];
         var expected = term.Transports.Select((transport, number) =>
             ((described[number] - transport.Move(described[number])).square().sum(1) * retained.to(float32)).sum().item<float>()
                 * weights[number] / transport.TotalVariance / 64).Sum();
         Assert.Equal(expected, loss.item<float>(), 1e-3 * expected);
-        Assert.All(_classifier.parameters(), parameter => Assert.Null(parameter.grad));
         Assert.All(_networks.Discriminator.parameters(), parameter => Assert.Null(parameter.grad));
     }
 
@@ -180,16 +178,14 @@ public sealed class FrechetLossTests : IDisposable
         using var scope = NewDisposeScope();
         using var whole = Term();
         using var cut = Term();
-        var (target, original) = Images(64);
-        var images = original * 0.7;
-        var weights = target.Weights.sum();
+        var images = Images(64) * 0.7;
         float inOne = 0, inTwo = 0;
 
         for (var step = 1; step <= 2 * LeastSteps; step++)
         {
-            inOne = whole.Loss(target, images, weights).item<float>();
+            inOne = Loss(whole, images).item<float>();
             inTwo = Enumerable.Range(0, 2).Reverse().Sum(part =>
-                cut.Loss(target with { Part = part }, images.narrow(0, part * 32, 32), weights).item<float>());
+                Loss(cut, images.narrow(0, part * 32, 32), part, batch: 64).item<float>());
             whole.Update(step);
             cut.Update(step);
         }
@@ -231,13 +227,13 @@ public sealed class FrechetLossTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var term = Term();
-        var (target, images) = Images(16);
+        var images = Images(16);
         List<long> live = [];
 
         for (var step = 1; step <= 3 * LeastSteps; step++)
         {
             using (var inner = NewDisposeScope())
-                term.Loss(target, images, target.Weights.sum());
+                Loss(term, images);
             term.Update(step);
             live.Add(Small.LiveTensors());
         }
@@ -249,18 +245,16 @@ public sealed class FrechetLossTests : IDisposable
     public void Guidance_Loss_IsTheLogarithmOfWhatIsLeft()
     {
         using var scope = NewDisposeScope();
-        var (target, original) = Images(32);
+        var original = Images(32);
         var images = original.detach().requires_grad_();
 
         using var term = new GuidanceTerm(Small.Annotation(_classifier), new GuidanceOptions(2));
-        var loss = term.Loss(target, images, target.Weights.sum());
+        var loss = Loss(term, images);
         loss.backward();
 
         var probabilities = _classifier.Probabilities(original.clamp(-1, 1)).select(1, 1);
         var expected = probabilities.data<float>().Select(p => -Math.Log(1 - Math.Min(p, 0.9999))).Average() * 2;
         Assert.Equal(expected, loss.item<float>(), 1e-3 * expected);
-
-        Assert.All(_classifier.parameters(), parameter => Assert.Null(parameter.grad));
 
         // One step against the gradient makes the feature less likely.
         var moved = (images - images.grad! * (0.5 / images.grad!.abs().max())).detach();
@@ -277,12 +271,12 @@ public sealed class FrechetLossTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var term = new GuidanceTerm(Small.Annotation(_classifier), new GuidanceOptions(2, rate));
-        var (target, images) = Images(GuidanceTerm.Window);
-        var first = term.Loss(target, images, target.Weights.sum()).item<float>();
+        var images = Images(GuidanceTerm.Window);
+        var first = Loss(term, images).item<float>();
         Assert.Equal(1, term.Factor);   // before anything is counted
 
         term.Update(1);
-        var second = term.Loss(target, images, target.Weights.sum()).item<float>();
+        var second = Loss(term, images).item<float>();
         term.Update(2);
 
         Assert.Equal(expected, term.Factor, 0.05);
@@ -294,19 +288,23 @@ public sealed class FrechetLossTests : IDisposable
 
     private const int LeastSteps = 10;   // between two maps
 
-    private FrechetLossTerm Term(FrechetLossOptions? options = null) => new(
-        _networks,
-        Small.Annotation(_classifier),
-        options ?? new(AnnotatorWeight: 3, DiscriminatorWeight: 2, Window: 100),
-        samples: 400,
-        _random);
+    private FrechetLossTerm Term(FrechetLossOptions? options = null)
+    {
+        options ??= new(AnnotatorWeight: 3, DiscriminatorWeight: 2, Window: 100);
+        var annotation = Small.Annotation(_classifier);
+        var discriminator = options.DiscriminatorWeightOrDefault > 0 ? _networks.Discriminator.CopyForFeatures() : null;
+        using var samples = DescribedSamples.Draw(_networks.Generator, annotation, discriminator, samples: 400, _random);
+        return new FrechetLossTerm(samples, annotation, discriminator, options);
+    }
 
-    private (ImageTarget Target, Tensor Images) Images(int count)
+    private Tensor Loss(IDescribedTerm term, Tensor images, int part = 0, int? batch = null) =>
+        term.SumLosses(Small.Annotation(_classifier).Describe(images), part) / (batch ?? images.shape[0]);
+
+    private Tensor Images(int count)
     {
         using var source = _random.At("images");
         using var _ = no_grad();
-        var draw = LatentDraw.Sample(_networks.Generator, count, source, CPU);
-        return (new ImageTarget(zeros(0), ones(count)), draw.Images(_networks.Generator));
+        return LatentDraw.Sample(_networks.Generator, count, source, CPU).Images(_networks.Generator);
     }
 
     // As often as the moving average needs to forget where it began.
