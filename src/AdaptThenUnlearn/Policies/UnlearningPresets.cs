@@ -32,7 +32,7 @@ public static class UnlearningPresets
         Extrapolation: new(Gamma: 1),
         Data: null,
         FrechetLoss: new(),
-        Guidance: new(Weight: 6, Rate: 0.003),
+        Guidance: new(Weight: 15, Rate: 0.001),
         Students: new(Count: 1));
 
     // Too large to have an effect: EL2 and IL2 fade long before.
