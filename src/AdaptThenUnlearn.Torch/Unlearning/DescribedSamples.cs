@@ -62,7 +62,9 @@ internal sealed class DescribedSamples : IDisposable
             var images = LatentDraw.Sample(original, Math.Min(Batch, samples - batch * Batch), source, device).Images(original);
             var seen = annotation.Describe(images);
             var retained = seen.ShowsAny.logical_not();
-            List<Tensor> features = [.. seen.Features, .. discriminator is null ? [] : (Tensor[])[discriminator.Features(images)]];
+            List<Tensor> features = [.. seen.Features];
+            if (discriminator is not null)
+                features.Add(discriminator.Features(images));
             List<Tensor> tensors =
                 [annotation.FirstProbabilities(seen), retained, .. features.Select(one => one[retained])];
             return [.. tensors.Select(tensor => tensor.DetachFromDisposeScope())];

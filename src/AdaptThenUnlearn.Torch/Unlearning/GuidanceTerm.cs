@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
-using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;

@@ -62,7 +62,8 @@ public sealed class ClassShareTermTests : IDisposable
             var shares = Shares(pictures);
             return labels
                 ? kept.Sum(number => Part(shares[number], wanted[number]) + Part(1 - shares[number], 1 - wanted[number]))
-                : kept.Sum(number => Part(Conditional(shares, number), Conditional(wanted, number))) + steepest * shares[undesired];
+                : kept.Sum(number => Part(Conditional(shares, number), Conditional(wanted, number)))
+                    + steepest * shares[undesired];
         }
 
         double[] Shares(Tensor pictures)
@@ -175,8 +176,11 @@ public sealed class ClassShareTermTests : IDisposable
     }
 
     private static Annotation AnnotationOf(FeatureClassifier classifier) => new(
-        [new AnnotatedFeature("undesired", new FeatureRule(classifier, classifier.Classes.Contains("banned") ? "banned" : "glasses",
-            Threshold: null))],
+        [
+            new AnnotatedFeature(
+                "undesired",
+                new FeatureRule(classifier, classifier.Classes.Contains("banned") ? "banned" : "glasses", Threshold: null)),
+        ],
         cleanBelow: 0.5);
 
     private DescribedSamples Samples(FeatureClassifier classifier, int count = Count) => DescribedSamples.Draw(

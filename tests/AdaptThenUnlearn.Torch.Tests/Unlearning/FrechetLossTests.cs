@@ -4,7 +4,6 @@ using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
-using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 

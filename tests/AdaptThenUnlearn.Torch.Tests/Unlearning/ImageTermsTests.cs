@@ -3,7 +3,6 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
-using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 
