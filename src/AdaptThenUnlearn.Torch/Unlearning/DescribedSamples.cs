@@ -33,6 +33,7 @@ internal sealed class DescribedSamples : IDisposable
     /// <param name="samples">At least 1.</param>
     /// <param name="random">Source of the images.</param>
     /// <returns>Belongs to the caller; the same for any number of threads.</returns>
+    /// <exception cref="FeedbackException">Fewer than 2 of them show nothing undesired.</exception>
     public static DescribedSamples Draw(
         ImageGenerator original, Annotation annotation, ImageDiscriminator? discriminator, int samples, RandomStreams random)
     {
@@ -47,6 +48,11 @@ internal sealed class DescribedSamples : IDisposable
             scope.Attach(tensors);
             described.Add(tensors);
         }
+
+        if (described.Sum(tensors => tensors[1].sum().item<long>()) < 2)
+            throw new FeedbackException(
+                $"of {samples} images of the original generator fewer than 2 show nothing undesired, so 'frechetLoss' and "
+                    + "'classBalance.guidance' have no distribution to keep");
 
         // One tensor of each kind, with the rows of all batches.
         List<Tensor> all = [.. described[0].Index().Select(

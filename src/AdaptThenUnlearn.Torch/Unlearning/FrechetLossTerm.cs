@@ -35,15 +35,9 @@ internal sealed class FrechetLossTerm : IDescribedTerm
     /// not trained.
     /// </param>
     /// <param name="options">At least one of the weights is positive.</param>
-    /// <exception cref="FeedbackException">Too few of the samples show nothing undesired.</exception>
     public FrechetLossTerm(
         DescribedSamples samples, Annotation annotation, ImageDiscriminator? discriminator, FrechetLossOptions options)
     {
-        if (samples.RetainedFeatures[0].shape[0] < 2)
-            throw new FeedbackException(
-                $"of {samples.Retained.shape[0]} images of the original generator fewer than 2 show nothing undesired, so "
-                    + "'frechetLoss' has no distribution to keep");
-
         _discriminator = discriminator;
         double[] weights =
         [
