@@ -32,7 +32,8 @@ public sealed class ProgramAnnotatorTests : IDisposable
 
         Train(watched);
 
-        Assert.Equal(3, watched.Threads.Distinct().Count());   // two that train, and the one that judges candidates
+        // Two that describe samples of the original, two that train, and the one that judges candidates.
+        Assert.Equal(5, watched.Threads.Distinct().Count());
     }
 
     public void Dispose() => set_num_threads(_threads);
