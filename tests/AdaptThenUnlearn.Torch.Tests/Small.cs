@@ -52,36 +52,20 @@ internal static class Small
         return Classifier(networks.Generator, seed);
     }
 
+    /// <summary>The same kind of classifier for the images of another generator.</summary>
+    public static FeatureClassifier Classifier(ImageGenerator generator, long seed) => Classifier(
+        generator,
+        seed,
+        ["plain", "banned"],
+        ClassifierOutputs.Softmax,
+        (bias, logits) => bias[0] += (logits.select(1, 1) - logits.select(1, 0)).quantile(tensor(0.75f)).item<float>());
+
     /// <summary>A classifier whose classes are all found in the small generator's images.</summary>
     public static FeatureClassifier Classifier(IReadOnlyList<string> classes)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
         using var networks = Gan();
-        var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
-        manual_seed(5);
-        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, classes));
-        classifier.eval();
-        var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
-        output["output.weight"].mul_(50);
-        output["output.bias"].sub_(classifier.Logits(classifier.Features(images)).mean([0]));
-        return classifier;
-    }
-
-    /// <summary>The same kind of classifier for the images of another generator.</summary>
-    public static FeatureClassifier Classifier(ImageGenerator generator, long seed)
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var images = ImageQuantizer.Quantize(generator.Generate(randn(200, generator.LatentSize), noise: null));
-        manual_seed(seed);
-        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
-        classifier.eval();
-        var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
-        output["output.weight"].mul_(50);
-        var logits = classifier.Logits(classifier.Features(images));
-        output["output.bias"][0] += (logits.select(1, 1) - logits.select(1, 0)).quantile(tensor(0.75f)).item<float>();
-        return classifier;
+        return Classifier(
+            networks.Generator, seed: 5, classes, ClassifierOutputs.Softmax, (bias, logits) => bias.sub_(logits.mean([0])));
     }
 
     /// <summary>
@@ -90,17 +74,32 @@ internal static class Small
     /// </summary>
     public static FeatureClassifier LabelClassifier(long seed = 5)
     {
+        using var networks = Gan();
+        return Classifier(
+            networks.Generator,
+            seed,
+            ["glasses", "hat"],
+            ClassifierOutputs.Sigmoid,
+            (bias, logits) => bias.sub_(logits.quantile(tensor(0.75f), dim: 0).view(2)));
+    }
+
+    // An untrained classifier that is sure of itself. Its biases are shifted by its logits of the generator's images.
+    private static FeatureClassifier Classifier(
+        ImageGenerator generator,
+        long seed,
+        IReadOnlyList<string> classes,
+        ClassifierOutputs outputs,
+        Action<Tensor, Tensor> shiftBias)
+    {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var networks = Gan();
-        var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
+        var images = ImageQuantizer.Quantize(generator.Generate(randn(200, generator.LatentSize), noise: null));
         manual_seed(seed);
-        var classifier = Weights.Detach(
-            ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
+        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, classes, outputs));
         classifier.eval();
         var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
         output["output.weight"].mul_(50);
-        output["output.bias"].sub_(classifier.Logits(classifier.Features(images)).quantile(tensor(0.75f), dim: 0).view(2));
+        shiftBias(output["output.bias"], classifier.Logits(classifier.Features(images)));
         return classifier;
     }
 

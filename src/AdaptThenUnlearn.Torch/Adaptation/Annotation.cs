@@ -48,14 +48,19 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// The classifiers whose features and answers training may follow: annotators and students. Annotators without gradients are
     /// left out where they have students.
     /// </summary>
-    internal List<FeatureClassifier> Guides { get; private init; } =
-        [.. ClassifiersOf(features)];
+    internal List<FeatureClassifier> Guides { get; private init; } = [.. ClassifiersOf(features)];
 
     /// <summary>Whether the annotators look at the generator's output as it is.</summary>
     internal bool IsRaw => raw;
 
     /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
+
+    /// <summary>Numbers of the undesired classes among those of <see cref="FirstClassifier"/>, each once.</summary>
+    internal IReadOnlyList<int> UndesiredClasses =>
+    [
+        .. Features.Where(feature => feature.Rule.Classifier == FirstClassifier).Select(feature => feature.Rule.Index).Distinct(),
+    ];
 
     /// <summary>
     /// Whether an annotator is a program. It may keep a state between two calls, so that one thread alone may ask it.

@@ -69,11 +69,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     private double SmallestShareKept(Counts tally)
     {
         var first = _annotation.FirstClassifier;
-        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first)
-            .Select(feature => feature.Rule.Index)
-            .ToHashSet();
-        return Enumerable.Range(0, first.Classes.Count)
-            .Where(number => !undesired.Contains(number) && _original.ByClass[number] > 0)
+        return Enumerable.Range(0, first.Classes.Count).Except(_annotation.UndesiredClasses)
+            .Where(number => _original.ByClass[number] > 0)
             .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
             .DefaultIfEmpty(1)
             .Min();

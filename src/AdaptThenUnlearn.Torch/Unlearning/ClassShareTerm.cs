@@ -7,8 +7,8 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <remarks>
 /// <para>An addition of this project: weight · KL(q ‖ t), where t are the shares of the retained classes among the original
 /// generator's images without undesired features, and q their shares now. Shares are mean probabilities of the first annotator
-/// and its students. The loss of an image is weight · Σ p · ∂KL/∂q, with p its probabilities and without gradient through q, so
-/// that the gradient is the divergence's.</para>
+/// and its students. The loss of an image is weight · Σ p · ∂KL/∂q, with p its probabilities. No gradient passes through q.
+/// So the gradient is the divergence's.</para>
 /// <para>q is estimated by a control variate: the original's shares, which many samples tell, plus a moving average of how much
 /// the probabilities of an image differ from those of the original's image of the same latents and noise. Most images keep their
 /// class, so this varies far less than the shares of as many images.</para>
@@ -31,7 +31,7 @@ internal sealed class ClassShareTerm : IDescribedTerm
     private readonly SortedDictionary<int, Tensor> _changes = [];   // by part of the batch: [N, K]
 
     /// <param name="samples">Images of the original; stay the caller's.</param>
-    /// <param name="annotation">Its first annotator has the classes. The undesired ones are left alone.</param>
+    /// <param name="annotation">Its first annotator has the classes. The undesired ones have no wanted share.</param>
     /// <param name="weight">Positive.</param>
     public ClassShareTerm(DescribedSamples samples, Annotation annotation, double weight)
     {
@@ -41,8 +41,8 @@ internal sealed class ClassShareTerm : IDescribedTerm
         var probabilities = samples.Probabilities.cpu();
         var retained = probabilities[samples.Retained.cpu()].mean([0]);
         var isUndesired = zeros_like(retained);
-        foreach (var feature in annotation.Features.Where(feature => feature.Rule.Classifier == annotation.FirstClassifier))
-            isUndesired[feature.Rule.Index] = tensor(1f);
+        foreach (var number in annotation.UndesiredClasses)
+            isUndesired[number] = tensor(1f);
         _before = probabilities.mean([0]).DetachFromDisposeScope();
         _targets = (retained * (retained.ge(Least) * (1 - isUndesired))).DetachFromDisposeScope();
         _isUndesired = isUndesired.DetachFromDisposeScope();
