@@ -20,6 +20,9 @@ switch (args.FirstOrDefault())
     case "step":
         StepComparison.Run(rounds: Number(10));
         break;
+    case "unlearning-step":
+        UnlearningStep.Run(steps: Number(64));
+        break;
     case "evaluation":
         Evaluation.Run(OnDevice());
         break;

@@ -34,6 +34,7 @@ internal static class Small
         FrechetLoss = null,
         Guidance = null,
         Students = null,
+        SharedImages = null,
     };
 
     public static GanPair Gan(long seed = 3)

@@ -36,6 +36,12 @@ public sealed record TrainingSettings(
     internal bool AllowTf32 { get; init; }
 
     /// <summary>
+    /// Whether the discriminator's update takes the images of the generator's update, in place of images of its own. The
+    /// generator does not change between the two.
+    /// </summary>
+    internal bool SharesImages { get; init; }
+
+    /// <summary>
     /// Lets a GPU compute in TF32 where these settings allow it, until the result is disposed; null where nothing changes.
     /// </summary>
     internal IDisposable? EnterPrecision(Device device) =>
@@ -118,7 +124,9 @@ public sealed record TrainingStep(int Step, double GeneratorLoss, double Discrim
 
 /// <summary>Trains a generator and a discriminator against each other, one step at a time, as StyleGAN2 does.</summary>
 /// <remarks>
-/// <para>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>.</para>
+/// <para>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>. The two updates of a
+/// step may share their generated images (<see cref="TrainingSettings.SharesImages"/>), as in PyTorch's DCGAN example
+/// (<c>pytorch/examples</c>, <c>dcgan/main.py</c>).</para>
 /// <para>On a CPU the batch is cut into as many parts as torch has threads, where the networks allow it. Each part has its own
 /// thread, and networks whose parameters are views of the same values. Gradients of the parts are added in their order, so the
 /// same number of threads gives the same bits. <see cref="TrainingSettings.Accumulate"/> cuts it further, into parts that follow
@@ -243,10 +251,10 @@ public sealed class AdversarialTrainer : IDisposable
     {
         using var precision = Settings.EnterPrecision(_device);
         using var scope = NewDisposeScope();   // frees every tensor of this step together
-        var terms = new ImageTerms(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), PartCount);
-        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, terms, observer, learningRateFactor);
+        var batch = new GeneratorBatch(imageTerms ?? [], Draw("generator", step, Settings.BatchSize), PartCount);
+        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, batch, observer, learningRateFactor);
         var (generatorLoss, weightLoss, imageLoss) =
-            UpdateGenerator(scope, step, weightTerms ?? [], terms, observer, learningRateFactor);
+            UpdateGenerator(scope, step, weightTerms ?? [], batch, observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
         UpdateEmaWeights();
@@ -254,21 +262,20 @@ public sealed class AdversarialTrainer : IDisposable
     }
 
     private double UpdateDiscriminator(
-        int step, IImageSource reals, ExtraFakes? extraFakes, ImageTerms terms, IImageObserver? observer, double factor)
+        int step, IImageSource reals, ExtraFakes? extraFakes, GeneratorBatch batch, IImageObserver? observer, double factor)
     {
         // Dmain: raise the scores of real images and lower those of generated ones.
-        var draw = Draw("discriminator", step, Settings.BatchSize);
+        var own = Settings.SharesImages ? null : Draw("discriminator", step, Settings.BatchSize);
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
         var extraImages = extraFakes is null ? null : DrawExtraFakes(extraFakes, step);
         var extraParts = extraImages is null ? 0 : _parts[0].MostParts((int)extraImages.shape[0], PartCount);
         var losses = OnEachPart(generator: false, (part, number) =>
         {
-            Tensor fakes;
-            using (no_grad())
-                fakes = draw.Part(number, PartCount).Images(part.Generator);
-            observer?.Observe(fakes);
-            terms.FindTargets(number);   // of the generator's update: other threads would wait for it there
+            var fakes = own is null ? SharedFakes(part, number, batch) : Fakes(part, own.Part(number, PartCount));
+            if (own is not null)
+                observer?.Observe(fakes);
+            batch.FindTargets(number);   // of the generator's update: other threads would wait for it there
             IReadOnlyList<Tensor> sets = [
                 realImages.Part(number, PartCount),
                 fakes,
@@ -299,6 +306,22 @@ public sealed class AdversarialTrainer : IDisposable
         return losses.Average();
     }
 
+    private static Tensor Fakes(TrainedPart part, LatentDraw draw)
+    {
+        using var _ = no_grad();
+        return draw.Images(part.Generator);
+    }
+
+    // Their graph is kept for the generator's update, but where parts follow one another: only one may be in memory there.
+    private Tensor SharedFakes(TrainedPart part, int number, GeneratorBatch batch)
+    {
+        if (_turns > 1)
+            return Fakes(part, batch.Draw.Part(number, PartCount));
+
+        part.GeneratorParameters.RequiresGradient = true;
+        return batch.Make(part.Generator, number).detach();
+    }
+
     private Tensor DrawExtraFakes(ExtraFakes extra, int step)
     {
         using var order = _random.At("extra fakes", step);
@@ -309,18 +332,18 @@ public sealed class AdversarialTrainer : IDisposable
         TorchSharp.DisposeScope scope,
         int step,
         IReadOnlyList<IWeightTerm> weightTerms,
-        ImageTerms terms,
+        GeneratorBatch batch,
         IImageObserver? observer,
         double factor)
     {
         // Gmain: raise the scores of generated images, and add the gradients of the terms on images.
-        terms.SumWeights(scope);
+        batch.SumWeights(scope);
         var losses = OnEachPart(generator: true, (part, number) =>
         {
-            var images = terms.Draw.Part(number, PartCount).Images(part.Generator);
+            var images = batch.Images(part.Generator, number);
             observer?.Observe(images.detach());
             var adversarial = Losses.Generator(part.Discriminator.Score(images));
-            var onImages = terms.Losses(number, images);
+            var onImages = batch.Losses(number, images);
             onImages.Aggregate(ShareOf(adversarial), (sum, loss) => sum + loss).backward();
             return (Adversarial: adversarial.item<float>(), Image: onImages.Sum(loss => loss.item<float>()));
         });
@@ -425,16 +448,26 @@ public sealed class AdversarialTrainer : IDisposable
             part.Dispose();
     }
 
-    /// <summary>The terms on images of one step, and what each part of the batch is compared with.</summary>
+    /// <summary>The images of a generator's update: latents, terms on images, and what each part is compared with.</summary>
     /// <param name="terms">The terms.</param>
     /// <param name="draw">Of the generator's update.</param>
     /// <param name="parts">Into how many parts the batch is cut.</param>
-    private sealed class ImageTerms(IReadOnlyList<IImageTerm> terms, LatentDraw draw, int parts)
+    private sealed class GeneratorBatch(IReadOnlyList<IImageTerm> terms, LatentDraw draw, int parts)
     {
+        private readonly Tensor?[] _images = new Tensor?[parts];                                          // those made ahead
         private readonly IReadOnlyList<ImageTarget>[] _targets = new IReadOnlyList<ImageTarget>[parts];   // by part, then by term
         private IReadOnlyList<Tensor> _weights = [];                                                      // by term
 
         public LatentDraw Draw => draw;
+
+        /// <summary>Makes the images of a part ahead of its update, with their graph.</summary>
+        /// <returns>Without a scope until <see cref="SumWeights"/> gives them the step's.</returns>
+        public Tensor Make(ImageGenerator generator, int number) =>
+            _images[number] = draw.Part(number, parts).Images(generator).DetachFromDisposeScope();
+
+        /// <summary>The images of a part, with their graph: those made ahead, or new ones.</summary>
+        public Tensor Images(ImageGenerator generator, int number) =>
+            _images[number] ?? draw.Part(number, parts).Images(generator);
 
         /// <summary>Finds the targets of a part, on that part's thread.</summary>
         public void FindTargets(int number)
@@ -445,11 +478,12 @@ public sealed class AdversarialTrainer : IDisposable
                 tensor.DetachFromDisposeScope();
         }
 
-        /// <summary>Sums the weights over all parts, and leaves the targets to the scope of the step.</summary>
+        /// <summary>Sums the weights over all parts, and leaves targets and images to the scope of the step.</summary>
         public void SumWeights(TorchSharp.DisposeScope scope)
         {
             foreach (var target in _targets.SelectMany(part => part))
                 scope.Attach(target.Tensors);
+            scope.Attach(_images.OfType<Tensor>());
             _weights = [.. terms.Index().Select(term =>
                 _targets.Select(part => part[term.Index].Weights.sum()).Aggregate((sum, weights) => sum + weights))];
         }

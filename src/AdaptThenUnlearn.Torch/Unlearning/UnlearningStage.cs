@@ -37,7 +37,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         using var trainer = new AdversarialTrainer(
             copy.Generator,
             copy.Discriminator,
-            options.TrainingSettings(options.LearningRate),
+            options.TrainingSettings(options.LearningRate) with { SharesImages = options.SharedImages == true },
             random,
             mayShareBatches: !context.Annotation.RunsProgram);
         using var scope = NewDisposeScope();

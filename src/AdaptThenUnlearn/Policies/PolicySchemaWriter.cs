@@ -163,7 +163,7 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
 
             var others = ByPreset
                 .Where(each => Text(each.Value) != own.Text)
-                .Select(each => $"'{each.Preset}' {Text(each.Value)}");
+                .Select(each => $"'{each.Preset}' {Text(each.Value) ?? "none"}");
             return $"By default {own.Text}; with the preset {string.Join(", ", others)}.";
         }
 

@@ -78,6 +78,10 @@ namespace AdaptThenUnlearn.Policies;
 /// Further classifiers that learn from the annotators within the run, and find undesired features beside them in training. When
 /// absent, there are none.
 /// </param>
+/// <param name="SharedImages">
+/// Whether the discriminator's update of a step learns from the images that the generator's update is about to use, in place of
+/// images of its own. A step then makes half as many images. When absent, it does not.
+/// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -125,7 +129,9 @@ public sealed record UnlearningOptions(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     GuidanceOptions? Guidance = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    StudentsOptions? Students = null)
+    StudentsOptions? Students = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    bool? SharedImages = null)
 {
     private const string Retrain = "retrain";
 

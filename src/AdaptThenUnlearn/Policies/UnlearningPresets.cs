@@ -33,7 +33,8 @@ public static class UnlearningPresets
         Data: null,
         FrechetLoss: new(),
         Guidance: new(Weight: 15, Rate: 0.001),
-        Students: new(Count: 1));
+        Students: new(Count: 1),
+        SharedImages: true);
 
     // Too large to have an effect: EL2 and IL2 fade long before.
     private const double Never = 1000;
@@ -82,6 +83,7 @@ public static class UnlearningPresets
             FrechetLoss = null,
             Guidance = null,
             Students = null,
+            SharedImages = null,
         },
     ];
 

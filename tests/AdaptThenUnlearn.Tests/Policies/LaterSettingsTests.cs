@@ -16,6 +16,7 @@ public sealed class LaterSettingsTests
     [InlineData("candidateMargin", "0.25", "0")]
     [InlineData("accumulate", "2", "0")]
     [InlineData("precision", "\"tf32\"", "\"bf16\"")]
+    [InlineData("sharedImages", "true", "1")]
     public void Read_KnobThatMayBeLeftOut_IsInTheDigestOnlyWhereThePolicySaysIt(string name, string value, string impossible)
     {
         var (without, with) = (Read(Full), Read(Full, $"unlearning.{name}={value}"));

@@ -56,8 +56,18 @@ public sealed class MethodTests : IDisposable
                 FrechetLoss = new(),
                 Guidance = new(2, Rate: 0.5),
                 ClassBalance = options.ClassBalance with { Guidance = 3 },
+                SharedImages = true,
             },
             afterSteps + 12);
+    }
+
+    [Fact]
+    public void Run_SharedImages_TrainAnotherGenerator()
+    {
+        var apart = Trained(Small.Options);
+
+        Assert.NotEqual(apart, Trained(Small.Options with { SharedImages = true }));
+        Assert.Equal(apart, Trained(Small.Options with { SharedImages = false }));
     }
 
     private void AssertResumes(AdaptThenUnlearn.Policies.UnlearningOptions options, int afterSteps)
