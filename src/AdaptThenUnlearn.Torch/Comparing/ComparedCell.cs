@@ -59,7 +59,8 @@ public sealed record ComparedCell(
     public static string DigestOf(UnlearningPolicy policy, IEnumerable<(string Role, string Sha256)> inputs)
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
-        var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
+        bool? shared = policy.Unlearning.SharedImages == true ? true : null;   // false and absent are the same run
+        var settled = policy with { Unlearning = policy.Unlearning with { Data = null, SharedImages = shared } };
         return Sha256Digest.Compute(string.Join(
             '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]));
     }

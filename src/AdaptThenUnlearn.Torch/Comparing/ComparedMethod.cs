@@ -186,6 +186,6 @@ public static class ComparedMethods
         FormattableString.Invariant($"recoverySteps={decay}"), "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0",
         "repulsion.loss=el2", "repulsion.distance=relative", "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4",
         .. _noRetention, NoNegatives, "negativesAsFakes.batchSize=16", .. _noBalance, "classBalance.limit=3",
-        .. _noGuidance, "sharedImages=null",
+        .. _noGuidance, "sharedImages=false",
     ];
 }
