@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Tests;
+using AdaptThenUnlearn.Torch.Attacks;
 using AdaptThenUnlearn.Torch.Comparing;
 
 namespace AdaptThenUnlearn.Cli.Tests.Comparing;
@@ -39,6 +40,45 @@ public sealed class AttackResultsTests
 
         Assert.Contains("retrain,8,1,latent-search,,,,,,,,,,,,,,,the run was not made", lines);
         Assert.Contains(lines, line => line.StartsWith("original,8,,latent-search,z,90,100,0.9,", StringComparison.Ordinal));
+    }
+
+    // What the page says of attacks is what their cells say, in today's words.
+    [Fact]
+    public void Render_DocumentedAttacks_IsTheDocumentedPage()
+    {
+        const string page = "results/mnist/attacks.md";
+        string[] rows = ["fine-tune", "quick", "default", "with-repulsion"];
+        var policy = PolicyReader.Read(
+            File.ReadAllText(Path.Combine(Repository.Root, "policies", "mnist-no-digit-8.json")), "p.json", Records.Vocabulary, []);
+        var comparison = new Comparison(
+            policy.Policy!, ["1", "4", "8"], [1], [.. ComparedMethods.All.Where(method => rows.Contains(method.Name))],
+            Overrides: [], Cells: []);
+        var results = new AttackResults(
+            comparison,
+            AttackBudget.Profiles["quick"],
+            [.. KnownAttacks.All.Select(attack => (attack.Name, attack.Summary))],
+            [
+                .. from name in comparison.Classes
+                   from key in comparison.Keys().Where(key => key.Class == name).Select(key => (CellKey?)key).Prepend(null)
+                   from attack in KnownAttacks.All
+                   select DocumentedAttack(name, key, attack.Name),
+            ]);
+
+        Golden.Check(page, AttackResultsPage.Render(results, "attacks"), folder: "..");
+        Golden.Check(Path.ChangeExtension(page, null) + "/attacks.csv", AttackResultsCsv.Render(results), folder: "..");
+    }
+
+    private static AttackResult DocumentedAttack(string name, CellKey? run, string attack)
+    {
+        var role = run is null ? AttackedGenerator.Before
+            : ComparedMethods.Retrains(run) ? AttackedGenerator.Retrained
+            : AttackedGenerator.After;
+        var folder = Assert.Single(Directory.GetDirectories(
+            Path.Combine(Repository.Root, "results", "mnist", "attacks"), $"{run?.FileName ?? $"original-{name}"}-????????"));
+        var cell = AttackCell.Find(folder, new AttackKey(attack, $"class-{name}", role), asked: null);
+        Assert.NotNull(cell);
+        return new AttackResult(
+            run?.Method ?? AttackResults.Original, name, run?.Seed, attack, cell.Reading, cell.Seconds, Missing: null);
     }
 
     private static string Collapsed(string page) => string.Join(

@@ -130,9 +130,14 @@ public sealed class ComparisonTests : IDisposable
             Unlearning = Records.Policy.Unlearning with { Data = "/elsewhere" }
         }, [(InputRoles.Policy, "p2"), inputs[1]]));
         Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy, [inputs[0], ("generator", "g2")]));
+        Assert.Equal(AskedOf(shared: null), AskedOf(shared: false));   // both are off
+        Assert.NotEqual(AskedOf(shared: null), AskedOf(shared: true));
         Assert.NotEqual(
             asked,
             ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Steps = 7 } }, inputs));
+
+        string AskedOf(bool? shared) => ComparedCell.DigestOf(
+            Records.Policy with { Unlearning = Records.Policy.Unlearning with { SharedImages = shared } }, inputs);
     }
 
     // A policy that leaves these out has them in no digest, so that cells would stand that were made with others.
