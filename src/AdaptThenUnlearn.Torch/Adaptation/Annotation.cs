@@ -45,7 +45,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         [.. features.Select(feature => feature.Rule.Classifier).Distinct()];
 
     /// <summary>
-    /// The classifiers whose features and answers training may follow: annotators and students. Annotators without gradients are
+    /// The classifiers that describe images for the terms of training: annotators and students. Annotators without gradients are
     /// left out where they have students.
     /// </summary>
     internal List<FeatureClassifier> Guides { get; private init; } = [.. ClassifiersOf(features)];
@@ -166,8 +166,13 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         ];
         return new Annotation(taught, cleanBelow, raw)
         {
-            Guides = [.. ClassifiersOf(taught).Where(guide => !Annotators.Contains(guide) || follows(guide))],
+            Guides =
+            [
+                .. ClassifiersOf(taught).Where(guide => !Annotators.Contains(guide) || follows(guide) || !HasStudents(guide)),
+            ],
         };
+
+        bool HasStudents(FeatureClassifier annotator) => students.Any(student => student.Annotator == annotator);
     }
 
     // Annotators and students, each once.

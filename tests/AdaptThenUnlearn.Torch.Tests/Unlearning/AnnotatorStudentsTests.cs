@@ -120,6 +120,31 @@ public sealed class AnnotatorStudentsTests : IDisposable
         Tensor Absence(Annotation annotation) => annotation.AbsenceLogarithms(annotation.Describe(images));
     }
 
+    // Where none has learned anything, the annotator says itself which images the Fréchet loss on the discriminator keeps.
+    [Fact]
+    public void WithStudents_NoneLearned_TheAnnotatorDescribesAlsoWithoutGradients()
+    {
+        using var deaf = new Brightness(value => value.detach());
+        var annotation = Small.Annotation(deaf).WithStudents([], _ => false);
+        using var feedback = FeedbackCollector.Collect(
+            _networks.Generator, annotation, GivenImages.None, Small.Options, CPU, CancellationToken.None);
+        var context = new UnlearningContext(
+            _networks,
+            Small.Options with
+            {
+                Steps = 12,   // the loss has its first transport after 10
+                FrechetLoss = new(AnnotatorWeight: 0, DiscriminatorWeight: 1),
+                Retention = new(Weight: 0),
+                ClassBalance = Small.Options.ClassBalance with { Guidance = 0 },
+            },
+            annotation, feedback, new Small.Judge(_ => 1), new NoJournal(), new Small.Silent(), CPU);
+
+        using var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(context, CancellationToken.None);
+
+        Assert.Equal([deaf], annotation.Guides);
+        Assert.NotEqual(0, unlearned.Curve[^1].ImageLoss);
+    }
+
     // Several features of one annotator share its students; another's has its own.
     [Fact]
     public void WithStudents_SeveralFeatures_EachHasTheRuleOfItsAnnotatorsStudents()
