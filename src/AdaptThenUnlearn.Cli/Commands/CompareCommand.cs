@@ -179,7 +179,7 @@ public sealed class CompareCommand(Terminal terminal)
         if (parsed.GetValue(_pageOnly) && ComparisonArguments.ParseList(parsed, _methods).Count == 0
             && !requests.Any(request => IsRefusing(request) && runs.Found(request) is not null))
         {
-            plan = plan with { Methods = [.. plan.Methods.Where(method => method != ComparedMethods.Reject)] };
+            plan = plan with { Methods = [.. plan.Methods.Where(method => method.MakesGenerator)] };
             requests = [.. requests.Where(request => !IsRefusing(request))];
         }
 

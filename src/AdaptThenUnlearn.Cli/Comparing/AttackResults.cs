@@ -31,7 +31,7 @@ public sealed record AttackResults(
     /// <summary>The rows, the original first. A row that refuses images is left out: its generator is the original.</summary>
     public IReadOnlyList<string> Methods =>
     [
-        Original, .. Comparison.Methods.Where(method => method != ComparedMethods.Reject).Select(method => method.Name)
+        Original, .. Comparison.Methods.Where(method => method.MakesGenerator).Select(method => method.Name)
     ];
 
     /// <summary>Attacks that were not made.</summary>

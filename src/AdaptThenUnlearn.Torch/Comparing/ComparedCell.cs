@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Comparing;
 
@@ -51,6 +52,9 @@ public sealed record ComparedCell(
     // made again. Revision 2: images are clipped and rounded to 8 bits before they are judged.
     private const int Revision = 2;
 
+    // Of the choice among several candidates, for runs that have it. 2: those that differ within their error are alike.
+    private const string Choice = "choice 2";
+
     /// <summary>Digest of what decides a run's result. The content of the training data does; its path does not.</summary>
     /// <param name="policy">The effective policy.</param>
     /// <param name="inputs">
@@ -62,8 +66,16 @@ public sealed record ComparedCell(
         bool? shared = policy.Unlearning.SharedImages == true ? true : null;   // false and absent are the same run
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null, SharedImages = shared } };
         return Sha256Digest.Compute(string.Join(
-            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]));
+            '\n',
+            [
+                CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}"),
+                .. Chooses(policy.Unlearning) ? [Choice] : Array.Empty<string>(),
+            ]));
     }
+
+    // Retraining releases its last step.
+    private static bool Chooses(UnlearningOptions options) =>
+        options.CandidateEvery < options.Steps && !UnlearningMethods.Named(options.Method).TrainsFromScratch;
 }
 
 /// <summary>The figures of a run that finished.</summary>

@@ -27,6 +27,12 @@ public sealed record ComparedMethod(
 {
     /// <summary>Whether it trains from scratch on the real images, which have to be given.</summary>
     public bool NeedsData => Settings.Contains("method=retrain");
+
+    /// <summary>
+    /// Whether its runs make generators of their own, which can be attacked and compared with a retrained one by their files.
+    /// Refusing leaves the original as it is.
+    /// </summary>
+    public bool MakesGenerator => Family != MethodFamily.Refusing;
 }
 
 /// <summary>Kinds of rows.</summary>
@@ -170,11 +176,8 @@ public static class ComparedMethods
         new("no-recovery", MethodFamily.Part, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
     ];
 
-    /// <summary>
-    /// Whether a run makes a generator of its own, which can be attacked and compared with a retrained one by its file. Refusing
-    /// leaves the original as it is.
-    /// </summary>
-    public static bool MakesGenerator(CellKey run) => run.Method != Reject.Name;
+    /// <summary>Whether a run makes a generator of its own, as <see cref="ComparedMethod.MakesGenerator"/>.</summary>
+    public static bool MakesGenerator(CellKey run) => !All.Any(method => !method.MakesGenerator && method.Name == run.Method);
 
     /// <summary>Whether a run trains from scratch on real images.</summary>
     public static bool Retrains(CellKey run) => All.Any(method => method.NeedsData && method.Name == run.Method);

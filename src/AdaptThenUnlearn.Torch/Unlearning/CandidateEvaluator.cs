@@ -54,25 +54,34 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
             ConstraintViolation
                 .AllowedRate(feature, _annotation.Features[number].Violated, new Look(samples, _original.Hits[number])),
             _policy.Unlearning.CandidateMarginOrDefault)).Sum();
-        var kept = SmallestShareKept(counts);
+        var (kept, keptError) = SmallestShareKept(counts);
+        var shareViolation = ConstraintViolation.OfShares(_policy.Quality?.MinShareKept, kept);
         return new Candidate(
             step,
             (double)counts.Hits.Max() / samples,
-            rateViolation + ConstraintViolation.OfShares(_policy.Quality?.MinShareKept, kept),
+            rateViolation + shareViolation,
             DistanceOf(TakeForDistance(counts.Retained)),
-            kept);
+            kept)
+        {
+            // Counts of rare images vary as Poisson's: by their root.
+            ExcessError = double.Hypot(Math.Sqrt(counts.Hits.Sum()) / samples, shareViolation > 0 ? keptError : 0),
+        };
     }
 
     /// <inheritdoc/>
     public void Dispose() => _reference?.Dispose();
 
-    private double SmallestShareKept(Counts tally)
+    // With its standard error, by the counts after and before. A class without an image counts as one there.
+    private (double Share, double Error) SmallestShareKept(Counts tally)
     {
         var first = _annotation.FirstClassifier;
         return Enumerable.Range(0, first.Classes.Count).Except(_annotation.UndesiredClasses)
             .Where(number => _original.ByClass[number] > 0)
-            .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
-            .DefaultIfEmpty(1)
+            .Select(number => (After: (double)tally.ByClass[number], Before: (double)_original.ByClass[number]))
+            .Select(images => (
+                images.After / images.Before,
+                Math.Sqrt(Math.Max(1, images.After) * (1 + images.After / images.Before)) / images.Before))
+            .DefaultIfEmpty((1, 0))
             .Min();
     }
 

@@ -110,7 +110,7 @@ internal static class TrainingSection
             return kept;
 
         var misses = selected.Excess > 0
-            ? $"no other misses the policy's limits by less (summed, {Rounded(selected.Excess, Plain)})"
+            ? $"no other misses the policy's limits by clearly less (summed, {Rounded(selected.Excess, Plain)})"
             : "the annotators saw it meet the policy's limits";
         return $"{kept}: {misses}, and among equals the Fréchet distance decides, then the later step";
     }

@@ -108,7 +108,7 @@ public sealed partial class HtmlReportTests
         Assert.Contains("the annotators saw it meet the policy's limits", met, StringComparison.Ordinal);
         Assert.Contains(
             "Of the kept one it is 8.81, in features of the annotator annotator", Words(met), StringComparison.Ordinal);
-        Assert.Contains("no other misses the policy's limits by less (summed, 0.25)", missed, StringComparison.Ordinal);
+        Assert.Contains("no other misses the policy's limits by clearly less (summed, 0.25)", missed, StringComparison.Ordinal);
         Assert.All(
             (string[])[missed, unknown], text => Assert.DoesNotContain("another yardstick", text, StringComparison.Ordinal));
 

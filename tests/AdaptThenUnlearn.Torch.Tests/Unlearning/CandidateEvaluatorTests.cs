@@ -32,6 +32,7 @@ public sealed class CandidateEvaluatorTests
             candidate.Excess,
             tolerance: 1e-9);
         Assert.Equal((7, 1.0), (candidate.Step, candidate.SmallestShareKept));
+        Assert.Equal(Math.Sqrt(candidate.Rate * 200) / 200, candidate.ExcessError, tolerance: 1e-9);
     }
 
     [Fact]

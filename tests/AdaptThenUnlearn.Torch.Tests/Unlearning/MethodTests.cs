@@ -287,6 +287,19 @@ public sealed class MethodTests : IDisposable
         Assert.False(passing.IsBetterThan(passing));
     }
 
+    // By hand, for 2,000 images: the counts 3 and 4 differ by 1 and their difference's error is √7, 8 and 3 by 5 and √11.
+    [Theory]
+    [InlineData(4, 3, true)]
+    [InlineData(8, 3, false)]
+    [InlineData(3, 8, true)]
+    public void Candidate_RatesWithinTheirError_AreAlikeAndTheDistanceDecides(int hits, int others, bool isBetter)
+    {
+        Candidate Counted(int count, double distance) =>
+            new(1, count / 2000.0, Excess: count / 2000.0, distance, 0.9) { ExcessError = Math.Sqrt(count) / 2000 };
+
+        Assert.Equal(isBetter, Counted(hits, distance: 20).IsBetterThan(Counted(others, distance: 30)));
+    }
+
     private Feedback Feedback() => Small.Feedback(_networks, _classifier, CPU);
 
     private UnlearningContext Context(Feedback feedback) => Small.Context(_networks, _classifier, feedback, CPU);
