@@ -14,27 +14,27 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <param name="SmallestShareKept">Smallest share of any retained class, relative to the original generator.</param>
 public sealed record Candidate(int Step, double Rate, double Excess, double? FrechetDistance, double SmallestShareKept)
 {
+    // The distance is taken in features that training itself draws near, so a smaller difference says little: results/notes.
+    private const double ClearlyFarther = 1.25;
+
     /// <summary>Standard error of <see cref="Excess"/>, which comes from counts of images; 0 or more.</summary>
     public double ExcessError { get; init; }
 
     /// <summary>
     /// Whether this candidate ranks before another. Candidates are ranked by (1) how far they miss the limits, where the two
-    /// differ by more than the standard error of the difference; (2) Fréchet distance; (3) later step, because recovery goes on
-    /// improving images.
+    /// differ by more than the standard error of the difference; (2) Fréchet distance, where one is larger by more than a
+    /// quarter; (3) later step, because recovery goes on improving images.
     /// </summary>
     /// <param name="other">Null where there is no other yet.</param>
     public bool IsBetterThan(Candidate? other)
     {
         if (other is null)
             return true;
+        if (Math.Abs(Excess - other.Excess) > double.Hypot(ExcessError, other.ExcessError))
+            return Excess < other.Excess;
 
-        var error = double.Hypot(ExcessError, other.ExcessError);
-        return Math.Abs(Excess - other.Excess) > error
-            ? Excess < other.Excess
-            : Rank(this).CompareTo(Rank(other)) < 0;
-
-        static (double, int) Rank(Candidate candidate) =>
-            (candidate.FrechetDistance ?? double.PositiveInfinity, -candidate.Step);
+        var (own, its) = (FrechetDistance ?? double.PositiveInfinity, other.FrechetDistance ?? double.PositiveInfinity);
+        return Math.Max(own, its) > ClearlyFarther * Math.Min(own, its) ? own < its : Step > other.Step;
     }
 }
 

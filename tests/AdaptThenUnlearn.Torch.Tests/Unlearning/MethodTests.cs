@@ -280,6 +280,9 @@ public sealed class MethodTests : IDisposable
         Assert.True(passing.IsBetterThan(null));
         Assert.True(passing.IsBetterThan(passing with { Excess = 0.01, FrechetDistance = 1 }));
         Assert.True((passing with { FrechetDistance = 20 }).IsBetterThan(passing));
+        Assert.False((passing with { FrechetDistance = 25 }).IsBetterThan(passing));   // within a quarter
+        Assert.True((passing with { FrechetDistance = 37, Step = 2 }).IsBetterThan(passing));
+        Assert.False((passing with { FrechetDistance = 38, Step = 2 }).IsBetterThan(passing));
         Assert.False((passing with { FrechetDistance = null }).IsBetterThan(passing));
         var unknown = passing with { FrechetDistance = null };
         Assert.True((unknown with { Step = unknown.Step + 1 }).IsBetterThan(unknown));   // recovery has mended what it could
@@ -292,7 +295,7 @@ public sealed class MethodTests : IDisposable
     [InlineData(4, 3, true)]
     [InlineData(8, 3, false)]
     [InlineData(3, 8, true)]
-    public void Candidate_RatesWithinTheirError_AreAlikeAndTheDistanceDecides(int hits, int others, bool isBetter)
+    public void Candidate_RatesWithinTheirError_AreAlikeAndAClearDistanceDecides(int hits, int others, bool isBetter)
     {
         Candidate Counted(int count, double distance) =>
             new(1, count / 2000.0, Excess: count / 2000.0, distance, 0.9) { ExcessError = Math.Sqrt(count) / 2000 };
