@@ -76,5 +76,11 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
         static double WithoutDiagonal(Tensor kernel) => kernel.sum().item<double>() - kernel.trace().item<double>();
     }
 
-    private static Tensor Kernel(Tensor one, Tensor other) => (one.mm(other.t()) / one.shape[1] + 1).pow(3);
+    // The third power as products: torch reads the exponent of 'pow' late, and TorchSharp may have freed it by then
+    // (dotnet/TorchSharp#1434).
+    private static Tensor Kernel(Tensor one, Tensor other)
+    {
+        var inner = one.mm(other.t()) / one.shape[1] + 1;
+        return inner * inner * inner;
+    }
 }

@@ -112,7 +112,7 @@ internal static class TrainingSection
         var misses = selected.Excess > 0
             ? $"no other misses the policy's limits by clearly less (summed, {Rounded(selected.Excess, Plain)})"
             : "the annotators saw it meet the policy's limits";
-        return $"{kept}: {misses}, and among those that are alike a clearly smaller Fréchet distance decides, then the later step";
+        return $"{kept}: {misses}; among those that are alike a clearly smaller Fréchet distance decides, then the later step";
     }
 
     private static string Feedback(RunRecord record, TrainingRecord training)
