@@ -4,7 +4,6 @@ using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Comparing;
 
@@ -73,9 +72,7 @@ public sealed record ComparedCell(
             ]));
     }
 
-    // Retraining releases its last step.
-    private static bool Chooses(UnlearningOptions options) =>
-        options.CandidateEvery < options.Steps && !UnlearningMethods.Named(options.Method).TrainsFromScratch;
+    private static bool Chooses(UnlearningOptions options) => options.CandidateEvery < options.Steps && !options.IsRetraining;
 }
 
 /// <summary>The figures of a run that finished.</summary>

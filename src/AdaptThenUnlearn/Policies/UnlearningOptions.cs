@@ -178,6 +178,10 @@ public sealed record UnlearningOptions(
     /// <summary>The values of <see cref="CleanBy"/>.</summary>
     internal static IReadOnlyList<string> CleanByNames { get; } = [ByAnnotator, ByLabels];
 
+    /// <summary>Whether the run trains from scratch on real images. It then releases its last step.</summary>
+    [JsonIgnore]
+    public bool IsRetraining => Method == Retrain;
+
     /// <summary>Whether true labels sort the real images, and not the annotator.</summary>
     [JsonIgnore]
     public bool IsCleanByLabels => CleanBy == ByLabels;
@@ -202,9 +206,9 @@ public sealed record UnlearningOptions(
             NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0,
             $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
         .. at["data"].MustBePresent(
-            Data is not null || Method != Retrain, "the method 'retrain' needs a folder with the real images", at["method"]),
+            Data is not null || !IsRetraining, "the method 'retrain' needs a folder with the real images", at["method"]),
         .. at["cleanBy"].Must(
-            !IsCleanByLabels || Method == Retrain,
+            !IsCleanByLabels || IsRetraining,
             $"'{ByLabels}' are for the real images that the method 'retrain' trains on, but the method is '{Method}'",
             at["method"]),
     ];
