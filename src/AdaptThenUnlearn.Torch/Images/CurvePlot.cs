@@ -38,19 +38,19 @@ public static class CurvePlot
         // Set the limits: a single point gives no scale, and the legend needs room at the top.
         if (chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Step).Distinct().ToList() is [var only])
             plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));
-        var highest = chart.Curves.SelectMany(curve => curve.Points)
+        var values = chart.Curves.SelectMany(curve => curve.Points)
             .Select(point => point.Value)
             .Where(double.IsFinite)
             .DefaultIfEmpty(1)
-            .Max();
-        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * highest));
+            .ToList();
+        plot.Axes.SetLimitsY(Math.Min(0, 1.1 * values.Min()), Math.Max(1e-9, 1.35 * values.Max()));
         plot.ShowLegend(Alignment.UpperRight);
     }
 }
 
 /// <summary>One plot.</summary>
 /// <param name="Title">Title, with the unit.</param>
-/// <param name="Curves">The curves, at least one; values are at least 0.</param>
+/// <param name="Curves">The curves, at least one. The plot begins at 0, or below where a value is.</param>
 /// <param name="Mark">A step to mark; null for none.</param>
 public sealed record Chart(string Title, IReadOnlyList<Curve> Curves, int? Mark);
 

@@ -6,20 +6,24 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <summary>Draws named points as one PNG picture, with one colour for each group.</summary>
 public static class ScatterPlot
 {
-    private const int Height = 520;
+    private const int Height = 545;
     private const int FontSize = 11;
     private const float MarkerRadius = 4.5f;
 
-    private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 125, top: 45);
+    private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 150, top: 45);   // a legend of three lines fits
     private static readonly PixelSize _area =
         new(PlotPage.PlotWidth - _frame.Left - _frame.Right, Height - _frame.Top - _frame.Bottom);
 
-    /// <summary>Draws the plots, two in a row.</summary>
+    /// <summary>Draws the plots, two in a row. A group has the same colour in all of them.</summary>
     /// <param name="charts">At least one.</param>
     /// <returns>A PNG file's bytes.</returns>
-    public static byte[] Png(IReadOnlyList<ScatterChart> charts) => PlotPage.Png(charts, columns: 2, Height, Draw);
+    public static byte[] Png(IReadOnlyList<ScatterChart> charts)
+    {
+        List<string> groups = [.. charts.SelectMany(chart => chart.Points).Select(point => point.Group).Distinct()];
+        return PlotPage.Png(charts, columns: 2, Height, (plot, chart) => Draw(plot, chart, groups));
+    }
 
-    private static void Draw(Plot plot, ScatterChart chart)
+    private static void Draw(Plot plot, ScatterChart chart, List<string> groups)
     {
         // Fix the frame, because names are placed in pixels, and scale the axes.
         plot.Title(chart.Title);
@@ -35,10 +39,7 @@ public static class ScatterPlot
             return;
 
         // Draw the names.
-        var colours = points.Select(point => point.Group)
-            .Distinct()
-            .Index()
-            .ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
+        var colours = groups.Index().ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
         var places = points.Select(point => new SKPoint((float)x.Pixel(point.X), (float)(_area.Height - y.Pixel(point.Y))))
             .ToList();
         var names = NamePlacement.Beside(

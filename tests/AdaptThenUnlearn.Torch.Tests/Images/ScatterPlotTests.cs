@@ -71,12 +71,41 @@ public sealed class ScatterPlotTests
         byte[] Png(params ScatterPoint[] points) => ScatterPlot.Png([new("title", axis, axis, points)]);
     }
 
+    // A plot that lacks a group keeps the colours of the others.
+    [Fact]
+    public void Plots_GroupThatOnlyOneHas_LeavesTheOthersTheirColours()
+    {
+        var axis = ScatterAxis.Logarithmic("ratio");
+        ScatterPoint[] first = [new("one", "a", 2, 3), new("two", "b", 3, 2)], second = [first[1]];
+
+        var (beside, alone) = (Right(first, second), Right(second, second));
+
+        Assert.Contains(ColourOf(1), beside);
+        Assert.DoesNotContain(ColourOf(0), beside);
+        Assert.Contains(ColourOf(0), alone);
+
+        HashSet<SKColor> Right(params ScatterPoint[][] charts)
+        {
+            using var picture = SKBitmap.Decode(
+                ScatterPlot.Png([.. charts.Select(points => new ScatterChart("title", axis, axis, points))]));
+            return [.. from x in Enumerable.Range(picture.Width / 2, picture.Width / 2)
+                       from y in Enumerable.Range(0, picture.Height)
+                       select picture.GetPixel(x, y)];
+        }
+
+        static SKColor ColourOf(int number)
+        {
+            var colour = new ScottPlot.Plot().Add.Palette.GetColor(number);
+            return new SKColor(colour.R, colour.G, colour.B);
+        }
+    }
+
     [Fact]
     public void Plot_WithoutPoints_IsStillAPicture()
     {
         using var picture = SKBitmap.Decode(
             ScatterPlot.Png([new("nothing yet", ScatterAxis.Removed("PUL, %"), ScatterAxis.Logarithmic("minutes"), [])]));
 
-        Assert.Equal((640, 520), (picture.Width, picture.Height));
+        Assert.Equal((640, 545), (picture.Width, picture.Height));
     }
 }
