@@ -47,7 +47,10 @@ public sealed class AttackResultsTests
     public void Render_DocumentedAttacks_IsTheDocumentedPage()
     {
         const string page = "results/mnist/attacks.md";
-        string[] rows = ["retrain", "fine-tune", "paper-el2", "quick", "default", "thorough", "with-repulsion"];
+        string[] rows =
+        [
+            "retrain", "fine-tune", "paper-nl2", "paper-il2", "paper-el2", "quick", "default", "thorough", "with-repulsion",
+        ];
         var text = File.ReadAllText(Path.Combine(Repository.Root, "policies", "mnist-no-digit-8.json"));
         var policy = PolicyReader.Read(text, "policy.json", Records.Vocabulary, []);
         var comparison = new Comparison(
