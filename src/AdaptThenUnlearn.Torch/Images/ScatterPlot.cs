@@ -10,7 +10,7 @@ public static class ScatterPlot
     private const int FontSize = 11;
     private const float MarkerRadius = 4.5f;
 
-    private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 150, top: 45);   // a legend of three lines fits
+    private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 150, top: 45);   // for a legend of three lines
     private static readonly PixelSize _area =
         new(PlotPage.PlotWidth - _frame.Left - _frame.Right, Height - _frame.Top - _frame.Bottom);
 
