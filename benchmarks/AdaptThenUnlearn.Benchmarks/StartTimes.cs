@@ -83,7 +83,8 @@ internal static class StartTimes
         return fields[13..15].Sum(ticks => double.Parse(ticks, CultureInfo.InvariantCulture)) / TicksPerSecond;
     }
 
-    private static string Root()
+    /// <summary>The repository that this program was built in.</summary>
+    public static string Root()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, Policy)))

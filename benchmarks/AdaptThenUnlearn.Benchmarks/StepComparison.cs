@@ -76,7 +76,8 @@ internal static class StepComparison
             $"{get_num_threads()} threads, batch {BatchSize}, medians of {rounds} alternating rounds of {R1Every} steps"));
     }
 
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+    /// <summary>The middle one of the values, or the upper one of two.</summary>
+    public static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static void Shift(ImageGenerator generator)
     {

@@ -38,7 +38,7 @@ internal static class UnlearningStep
     /// <param name="steps">Steps of each; a multiple of 16 holds as many R1 updates as a run.</param>
     public static void Run(int steps)
     {
-        var folder = ModelsFolder();
+        var folder = Path.Combine(StartTimes.Root(), "models", "mnist");
         var generator = GeneratorCheckpoint.Load(
             Path.Combine(folder, "stylegan2.safetensors"), CheckpointFormats.Auto, null, null, CPU);
         using var original = new GanPair(generator.Generator, generator.Discriminator!);
@@ -77,7 +77,8 @@ internal static class UnlearningStep
         Terminal.WriteLine("| --- | --- | --- |");
         foreach (var ((name, _), measured) in _variants.Zip(times))
             Terminal.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"| {name} | {Median(measured):F1} | {Median(measured) / Median(times[0]):F2} |"));
+                CultureInfo.InvariantCulture, $"| {name} | {StepComparison.Median(measured):F1} | "
+                    + $"{StepComparison.Median(measured) / StepComparison.Median(times[0]):F2} |"));
         Terminal.WriteLine(FormattableString.Invariant(
             $"{get_num_threads()} threads, batch {preset.BatchSize}, {steps} steps of each in every round"));
     }
@@ -90,17 +91,6 @@ internal static class UnlearningStep
 
     private static UnlearningOptions WithoutNegatives(UnlearningOptions options) =>
         options with { NegativesAsFakes = options.NegativesAsFakes with { Weight = 0 } };
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
-    // The nearest folder above this program that has the models.
-    private static string ModelsFolder()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-            if (Directory.Exists(Path.Combine(folder, "models", "mnist")))
-                return Path.Combine(folder, "models", "mnist");
-        throw new DirectoryNotFoundException("no folder above this program has 'models/mnist'; run it within the repository");
-    }
 
     // The time between the first step and the one before the last, which is followed by a candidate.
     private sealed class Clock : IProgress<StageProgress>
