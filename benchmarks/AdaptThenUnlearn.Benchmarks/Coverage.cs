@@ -18,12 +18,12 @@ internal static class Coverage
     private const int Features = 5;
     private const int Seeds = 1000;
     private static readonly DateOnly _today = new(2026, 1, 1);
-    private static readonly double[] _misses = [0, 0.05, 0.2, 0.5];
-    private static readonly double[] _falseAlarms = [0, 0.01, 0.05];
+    internal static IReadOnlyList<double> Misses { get; } = [0, 0.05, 0.2, 0.5];
+    internal static IReadOnlyList<double> FalseAlarms { get; } = [0, 0.01, 0.05];
     private static readonly double[] _rates = [0.001, 0.01, 0.1];
 
     // Labelled images that show the feature, and that do not.
-    private static readonly (int With, int Without)[] _labelled = [(1000, 9000), (50, 200)];
+    internal static IReadOnlyList<(int With, int Without)> Labelled { get; } = [(1000, 9000), (50, 200)];
 
     public static void Run(int replications)
     {
@@ -37,14 +37,15 @@ internal static class Coverage
             Terminal.WriteLine("| labelled images with, without | missed | false alarms | " + string.Join(" | ", _rates.Select(
                 rate => FormattableString.Invariant($"rate {100 * rate} %: corrected | not | mean bound"))) + " |");
             Terminal.WriteLine("| --- | --- | --- | " + string.Concat(_rates.Select(_ => "--- | --- | --- | ")));
-            foreach (var labelled in _labelled)
-                foreach (var missed in _misses)
-                    foreach (var alarms in _falseAlarms)
+            foreach (var labelled in Labelled)
+                foreach (var missed in Misses)
+                    foreach (var alarms in FalseAlarms)
                         Terminal.WriteLine(Row(samples, most, labelled, missed, alarms, replications));
         }
 
         Terminal.WriteLine("");
         Families(replications);
+        RatioCoverage.Run(replications);
         BestOfManySeeds(replications / 50);
     }
 
@@ -124,7 +125,7 @@ internal static class Coverage
 
     private static double Seen(double rate, double missed, double alarms) => rate * (1 - missed) + (1 - rate) * alarms;
 
-    private static DetectionCounts Draw(Random random, (int With, int Without) labelled, double missed, double alarms) => new(
+    internal static DetectionCounts Draw(Random random, (int With, int Without) labelled, double missed, double alarms) => new(
         "drawn", labelled.With, Binomial(random, labelled.With, missed), labelled.Without,
         Binomial(random, labelled.Without, alarms));
 

@@ -29,6 +29,9 @@ switch (args.FirstOrDefault())
     case "endurance":
         LeakCheck.Run(steps: Number(5000));
         break;
+    case "large-sample":
+        LargeSample.Run(images: Number(10_000_000));
+        break;
     case "scaling":
         Scaling.Run(OnDevice(), [.. args.Skip(2)]);
         break;
@@ -52,6 +55,9 @@ switch (args.FirstOrDefault())
         break;
     case "audit-coverage":
         AuditCoverage.Run(replications: Number(10_000));
+        break;
+    case "ratio-coverage":
+        RatioCoverage.Run(replications: Number(10_000));
         break;
     case "flips":
         VerdictFlips.Run(replications: Number(10_000));

@@ -246,7 +246,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal((0, 0), (few.ExitCode, enough.ExitCode));
         Assert.Contains(
-            "warning ATU1120: $.evaluation.samples: half of 400 samples are compared", few.Errors, StringComparison.Ordinal);
+            "warning ATU1120: $.evaluation.samples: 200 images are compared", few.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("ATU1120", enough.Errors, StringComparison.Ordinal);
     }
 

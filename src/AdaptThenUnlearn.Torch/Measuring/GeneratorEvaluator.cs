@@ -11,8 +11,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Takes every reading that a policy asks for from one generator.</summary>
 /// <remarks>
 /// Images come from the evaluation seed, apart from anything training ever draws, and are the same latents and noise for
-/// every generator. Half of the first look's retained images are compared with the reference, so that before and after
-/// compare the same number.
+/// every generator. Of the first look's retained images <see cref="EvaluationOptions.ComparedImages"/> are compared with the
+/// reference, so that before and after compare the same number. Memory holds their features and sums, so it does not grow with
+/// the sample beyond that.
 /// </remarks>
 /// <param name="policy">Says what to read.</param>
 /// <param name="classifiers">Of the policy.</param>
@@ -23,8 +24,10 @@ public sealed class GeneratorEvaluator(
 {
     private readonly AuditorCheck _check = new(policy, classifiers, reference);
 
-    // Retained images that are compared with the reference, and whether so many can be.
-    private int ComparedImages => policy.Evaluation.Samples / 2;
+    /// <summary>Retained images that are compared with the reference.</summary>
+    internal int ComparedImages => policy.Evaluation.ComparedImages;
+
+    // Whether a distance of so many can be computed.
     private bool IsEnough => reference is not null && ComparedImages > reference.Moments.FeatureSize;
 
     /// <summary>Measures a generator.</summary>
@@ -96,17 +99,15 @@ public sealed class GeneratorEvaluator(
         // Look at growing samples, and stop as soon as more images cannot change the answer.
         var evaluation = policy.Evaluation;
         var looks = policy.UndesiredFeatures.Select(_ => new List<Look>()).ToList();
-        List<BatchReading> first = [];
+        var first = new FirstLook(looks.Count);
         var hits = new long[looks.Count];
-        var (samples, retained) = (0L, 0L);
-        ReadingEvidence? evidence = null;
+        var samples = 0L;
         using var copies = new MemoryStream();
         foreach (var size in evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.EnumerateBatches(size, from: samples))
             {
-                var reading = read(batch, IsEnough && retained < ComparedImages);
-                retained += reading.Retained?.shape[0] ?? 0;
+                var reading = read(batch, IsEnough && first.Retained < ComparedImages);
                 copies.Write(reading.Copies.Span);
                 if (size == evaluation.Samples)
                     first.Add(reading);
@@ -117,12 +118,7 @@ public sealed class GeneratorEvaluator(
             // Check the classifiers' outputs after the first look, before anything is concluded from them.
             samples = size;
             if (size == evaluation.Samples)
-            {
-                evidence = first.Select(reading => reading.Evidence)
-                    .OfType<ReadingEvidence>()
-                    .Aggregate((one, other) => one.Merge(other));
-                _check.RequireOutputs(evidence);
-            }
+                _check.RequireOutputs(first.Evidence!);
 
             // Record this look, and stop unless a rate is within its limit while its bound is not.
             for (var number = 0; number < hits.Length; number++)
@@ -143,12 +139,12 @@ public sealed class GeneratorEvaluator(
                 feature.Auditor ?? feature.Annotator,
                 feature.Class,
                 looks[number],
-                feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]),
-                NoiseFloor(feature)), evidence!, before))],
-            Quality([.. first.Where(reading => reading.Retained is not null)]),
+                feature.Auditor is null ? null : first.AnnotatorHits[number],
+                NoiseFloor(feature)), first.Evidence!, before))],
+            Quality(first),
             Shares(first),
             evaluation.RangeOrDefault,
-            evidence!.Images.ToReading(),
+            first.Evidence!.Images.ToReading(),
             Repeats: policy.Generator.MaxDuplicatesInEffect is { } limit ? Repeats(copies, samples, limit) : null);
     }
 
@@ -238,7 +234,7 @@ public sealed class GeneratorEvaluator(
             [.. _check.ClassifierNames.Select(name => OutputRange.FromLogits(Classify(classifiers[name]).Logits))],
             [.. features.Select(feature => ReadingEvidence.CountDifferences(
                 Output(classifiers.Auditor(feature)), Output(classifiers.Annotator(feature))))],
-            DiversityStatistics.FromImages(drawn));
+            DiversityStatistics.FromImages(drawn, DiversityStatistics.IsHashed(batch)));
 
         Tensor Output(FeatureRule rule) => Classify(rule.Classifier).Logits.select(1, rule.Index);
 
@@ -260,24 +256,25 @@ public sealed class GeneratorEvaluator(
                 ? rate
                 : null;
 
-    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) =>
+    private IReadOnlyList<ClassShare> Shares(FirstLook first) =>
         policy.Quality?.CountingClassifier(policy) is not { } counter
             ? []
             : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
                 counter,
                 name,
                 policy.Quality.UndesiredClasses(policy).Contains(name),
-                first.Sum(reading => reading.ByClass[number]),
-                policy.Evaluation.Samples))];
+                first.ByClass[number],
+                policy.Evaluation.Samples,
+                _check.ErrorsOfClass(counter, name)))];
 
-    private QualityReading? Quality(IReadOnlyList<BatchReading> readings)
+    private QualityReading? Quality(FirstLook first)
     {
         if (policy.Quality is not { } quality || reference is null || classifiers.Extractor is not { } extractor)
             return null;
 
         using var scope = NewDisposeScope();
         var wanted = ComparedImages;
-        var found = readings.Sum(reading => reading.Retained!.shape[0]);
+        var found = first.Retained;
 
         // Give up where there are too few images for the Fréchet distance: nothing else is measured then.
         if (!IsEnough)
@@ -293,7 +290,7 @@ public sealed class GeneratorEvaluator(
                     + $"and {wanted} are compared")));
 
         // Compute every metric of the catalogue on the same features.
-        var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
+        var generated = first.Features(wanted);
         using var statistics = FeatureStatistics.FromFeatures(generated);
         using var moments = FeatureMoments.FromStatistics(statistics);
         var compared = new ComparedFeatures(
@@ -304,13 +301,9 @@ public sealed class GeneratorEvaluator(
         var others = QualityMetrics.All.Skip(1).Select(metric => metric.Compute(compared).ToValue(metric));
 
         // Estimate the error of the distance from the distances without each group of latents.
-        IReadOnlyList<long> latents =
-        [
-            .. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)
-        ];
         return Reading([distance.ToValue(QualityMetrics.All[0]), .. others]) with
         {
-            Groups = FrechetDistance.ComputeLeavingOutGroups(generated, latents, reference.Moments),
+            Groups = FrechetDistance.ComputeLeavingOutGroups(generated, [.. first.Latents.Take(wanted)], reference.Moments),
         };
 
         QualityReading Reading(IReadOnlyList<MetricValue> values) => new(

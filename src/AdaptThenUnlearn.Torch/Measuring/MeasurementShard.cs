@@ -181,16 +181,16 @@ public sealed record MeasurementShard(
             int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
             var width = table.dim() == 2 ? (int)table.shape[1] : -1;
             var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputRange.RowLength);
-            var images = batches.Zip(there).Where(pair => pair.Second != 0).Sum(pair => pair.First.ElementAtOrDefault(2));
+            int[] hashed = [.. batches.Zip(there, HashedImages)];
             if (width != wanted
                 || table.shape[0] != there.Count(flag => flag != 0)
                 || there.Length != batches.Count
-                || keys.Length != images)
+                || keys.Length != hashed.Sum())
                 throw new CheckpointException(path, "is damaged: its tables do not fit each other", AgainRemedy);
 
             List<ReadingEvidence?> read = [];
             var (row, key) = (0, 0);
-            foreach (var (batch, flag) in batches.Zip(there))
+            foreach (var (flag, images) in there.Zip(hashed))
             {
                 if (flag == 0)
                 {
@@ -199,12 +199,19 @@ public sealed record MeasurementShard(
                 }
 
                 read.Add(ReadingEvidence.FromRow(
-                    values.AsSpan(row++ * width, width), keys[key..(key + (int)batch[2])], features, classes));
-                key += (int)batch[2];
+                    values.AsSpan(row++ * width, width), keys[key..(key + images)], features, classes));
+                key += images;
             }
 
             return read;
         }
+
+        // How many images of a batch have a key in the table; the batch is a row of the table of batches.
+        static int HashedImages(long[] batch, long hasEvidence) =>
+            hasEvidence != 0 && batch is [var number, var offset, >= 0 and <= EvaluationImages.BatchSize]
+                && DiversityStatistics.IsHashed(new EvaluationBatch(number, (int)offset, (int)batch[2]))
+                ? (int)batch[2]
+                : 0;
     }
 
     // A part beyond the first look has empty tables, whose data TorchSharp cannot give.

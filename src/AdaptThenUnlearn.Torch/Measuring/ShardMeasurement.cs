@@ -17,11 +17,13 @@ public static class ShardMeasurement
         CancellationToken cancel)
     {
         List<BatchReading> readings = [];
+        var retained = 0L;   // no shard has more to give than are compared in all
         using var questions = evaluator.StartConsistencyCheck(generator);
-        foreach (var reading in evaluator.ReadInOrder(generator, batches, needsRetained: () => true))
+        foreach (var reading in evaluator.ReadInOrder(generator, batches, () => retained < evaluator.ComparedImages))
         {
             cancel.ThrowIfCancellationRequested();
             readings.Add(reading);
+            retained += reading.Retained?.shape[0] ?? 0;
             report(readings.Count);
         }
 

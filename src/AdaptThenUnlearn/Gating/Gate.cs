@@ -191,13 +191,18 @@ public static partial class Gate
             || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] } reading)
             return rule.NotMeasured(NotCounted);
         if (reading.Audit is { } audit)
-            return MinUnlearnedByAudit(rule, evaluation, was, isNow, reading.Looks[^1], audit);
+            return MinUnlearnedByAudit(rule, evaluation, was, isNow, reading.Looks[^1], audit, reading.Detection);
         var errors = AuditorErrors.Create(evaluation, reading);
         if (errors.NotMeasured is { } unknown)
             return rule.NotMeasured(unknown);
-        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
-            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence, errors.Counted) is not { } bound)
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned)
             return rule.NotMeasured(NeverShown(was));
+        var counted = DetectionCounts.ThatCorrectRatios(errors.Counted, evaluation.CorrectsErrors);
+        if (errors.Counted is not null && counted is null && evaluation.AuditorErrors is EvaluationOptions.CorrectErrors)
+            return rule.NotMeasured(
+                $"{NoFalseAlarmsKnown}, and the policy asks for its errors to be counted (evaluation.auditorErrors is 'correct')");
+        if (UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence, counted) is not { } bound)
+            return rule.NotMeasured(AllFalseAlarms(was, counted!));
 
         return rule.Judge(
             unlearned,
@@ -205,33 +210,44 @@ public static partial class Gate
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
-                    + $"upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate "
-                    + $"after{(errors.Counted is null ? "" : ", corrected for the auditor's errors")}"),
-            errors.Correction);
+                    + $"lower bound of the share at {ReadingText.Percent(evaluation.Confidence)} confidence")
+                + (counted is not null ? ", corrected for the auditor's errors before and after"
+                    : errors.Counted is not null ? $"; uncorrected: {NoFalseAlarmsKnown}"
+                    : ""),
+            errors.Counted is not null && counted is null ? ErrorCorrection.Uncorrected : errors.Correction);
     }
 
-    // The rate before is what the auditor saw, with its false alarms. So the rate after is not taken below the bound of what the
-    // auditor saw either: otherwise the false alarms that only the person leaves out would count as unlearned.
+    private const string NoFalseAlarmsKnown =
+        "no image that is known not to show the feature was tried, so nothing says how much of what was seen before were false "
+            + "alarms";
+
     private static Finding MinUnlearnedByAudit(
-        Rule rule, EvaluationOptions evaluation, Look was, Look isNow, Look last, HumanAudit audit)
+        Rule rule, EvaluationOptions evaluation, Look was, Look isNow, Look last, HumanAudit audit, DetectionCounts? detection)
     {
         if (audit.WhyUseless(last) is { } useless)
             return rule.NotMeasured(useless);
-        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
-            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } byAuditor)
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned)
             return rule.NotMeasured(NeverShown(was));
+        var counted = DetectionCounts.ThatCorrectRatios(detection, evaluation.CorrectsErrors);
+        if (UnlearnedShare.LowerBound(
+            was, isNow, confidence => audit.UpperBound(evaluation.Looks().Count, confidence), evaluation.Confidence, counted)
+            is not { } bound)
+            return rule.NotMeasured(AllFalseAlarms(was, counted!));
 
-        var after = audit.UpperBound(evaluation.Looks().Count, evaluation.Confidence);
         return rule.Judge(
             unlearned,
-            Math.Min(byAuditor, 1 - after / ((double)was.Hits / was.Samples)),
+            bound,
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
-                    + $"larger of two upper bounds at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate "
-                    + $"after: by the audit of {audit.Person}, and of what the auditor saw"),
+                    + $"smaller of two lower bounds of the share at {ReadingText.Percent(evaluation.Confidence)} confidence: "
+                    + $"by the audit of {audit.Person}, and by what the auditor saw"),
             ErrorCorrection.Audited);
     }
+
+    private static string AllFalseAlarms(Look was, DetectionCounts errors) => Invariant(
+        $"the auditor saw the feature in {was.Hits} of {was.Samples} images of the original, and all of them may be false alarms: ")
+        + $"{errors.Words}; so no share of it can be unlearned";
 
     private static string NeverShown(Look was) =>
         Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned");
@@ -347,34 +363,36 @@ public static partial class Gate
             else if (isNow is null
                 || was.Samples != isNow.Samples
                 || was.Samples != policy.Evaluation.Samples
-                || !Possible(was)
-                || !Possible(isNow))
+                || !was.IsPossible
+                || !isNow.IsPossible)
                 yield return rule.NotMeasured("the class was not counted on the same latents before and after");
             else if (was.Hits == 0)
                 yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
             else
             {
-                var kept = ShareKept.Compute(was.Hits, isNow.Hits);
-                var ofInterval = (1 + policy.Evaluation.Confidence) / 2;
-                var interval = string.Create(
+                var evaluation = policy.Evaluation;
+                var errors = DetectionCounts.ThatCorrectRatios(isNow.Detection, evaluation.CorrectsErrors);
+                var ofInterval = (1 + evaluation.Confidence) / 2;
+                var explanation = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{100 * ShareKept.LowerBound(was.Hits, isNow.Hits, ofInterval):0.#} % to "
-                        + $"{100 * ShareKept.UpperBound(was.Hits, isNow.Hits, ofInterval):0.#} % at "
-                        + $"{ReadingText.Percent(policy.Evaluation.Confidence)} confidence");
-                var (judged, words) = quality.Confidence is { } confidence
-                    ? (ShareKept.LowerBound(was.Hits, isNow.Hits, confidence),
-                        $"; judged with the lower bound at {ReadingText.Percent(confidence)} confidence")
-                    : (kept, "");
-                yield return rule.Judge(
-                    kept,
-                    judged,
-                    Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents, ")
-                        + interval + words);
+                    $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents, "
+                        + $"{100 * ShareKept.LowerBound(was.Look, isNow.Look, ofInterval, errors):0.#} % to "
+                        + $"{100 * ShareKept.UpperBound(was.Look, isNow.Look, ofInterval, errors):0.#} % at "
+                        + $"{ReadingText.Percent(evaluation.Confidence)} confidence")
+                    + (errors is null ? "" : ", corrected for the errors of the classifier that counts");
+                var kept = ShareKept.Compute(was.Hits, isNow.Hits);
+                yield return quality.Confidence is not { } confidence
+                    ? rule.Judge(kept, kept, explanation)
+                    : rule.Judge(
+                        kept,
+                        ShareKept.LowerBound(was.Look, isNow.Look, confidence, errors),
+                        $"{explanation}; judged with the lower bound at {ReadingText.Percent(confidence)} confidence",
+                        errors is not null ? ErrorCorrection.Corrected
+                            : evaluation.AuditorErrors is EvaluationOptions.IgnoreErrors ? null
+                            : ErrorCorrection.Uncorrected);
             }
         }
     }
-
-    private static bool Possible(ClassShare share) => share.Hits >= 0 && share.Hits <= share.Samples;
 
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
@@ -410,7 +428,7 @@ public static partial class Gate
             return Invariant($"the features are of '{reading.Extractor}', not of the policy's extractor");
         if (reading.IsAgainstOriginal != (policy.Quality.Reference == QualityReading.OriginalGenerator))
             return "the reference was another one than the policy's";
-        return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2
+        return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.ComparedImages
             ? "another number of images was compared than the policy asks for"
             : null;
     }

@@ -154,9 +154,9 @@ public static partial class Gate
             var was = before[share.Class].FirstOrDefault(each => baseline.ShareCounter == each.Classifier);
             var reason = ratchet.ShareCounterSha256 is null || ratchet.ShareCounterSha256 != baseline.ShareCounterSha256
                     ? "its classes were counted by another classifier"
-                : was is null || !Possible(was) || was.Samples < 1 ? "it did not count this class"
+                : was is null || !was.IsPossible || was.Samples < 1 ? "it did not count this class"
                 : WhyFewer(was.Samples, policy.Evaluation) ?? WhyOtherImages(measured, baseline.Measured);
-            if (!UsesPolicyLatents(policy.Evaluation, measured) || share.Samples != policy.Evaluation.Samples || !Possible(share))
+            if (!UsesPolicyLatents(policy.Evaluation, measured) || share.Samples != policy.Evaluation.Samples || !share.IsPossible)
                 yield return unknown.NotMeasured(NotCounted);
             else if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.WhyTooAlike) is { } meaningless)
                 yield return unknown.NotMeasured(meaningless);

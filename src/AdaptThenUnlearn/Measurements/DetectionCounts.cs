@@ -37,6 +37,14 @@ public sealed record DetectionCounts(
     public static DetectionCounts? ThatCorrect(DetectionCounts? known, bool corrects) =>
         corrects && known is { With: > 0 } ? known : null;
 
+    /// <summary>
+    /// The counts that a ratio of two rates is corrected by; null also where no image without the class is known: nothing says
+    /// then how much of what was seen before were false alarms.
+    /// </summary>
+    /// <inheritdoc cref="ThatCorrect"/>
+    public static DetectionCounts? ThatCorrectRatios(DetectionCounts? known, bool corrects) =>
+        ThatCorrect(known, corrects) is { Without: > 0 } both ? both : null;
+
     /// <summary>Whether the counts can be.</summary>
     [JsonIgnore]
     public bool ArePossible =>

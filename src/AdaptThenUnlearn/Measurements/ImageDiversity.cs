@@ -4,9 +4,9 @@ using System.Text.Json.Serialization;
 namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>How much the images of a sample differ, as 8-bit pictures: many times the same image is one image.</summary>
-/// <param name="Images">All of them.</param>
-/// <param name="Distinct">Different ones.</param>
-/// <param name="Deviation">Root of the variance between images, mean over pixels, in levels of 255.</param>
+/// <param name="Images">Images that were compared with each other: the first 100,000 at most.</param>
+/// <param name="Distinct">Different ones among them.</param>
+/// <param name="Deviation">Root of the variance between all images, mean over pixels, in levels of 255.</param>
 public sealed record ImageDiversity(long Images, long Distinct, double Deviation)
 {
     private const double LeastDistinct = 0.5;

@@ -125,4 +125,20 @@ public sealed record Look(long Samples, long Hits);
 /// <param name="Undesired">Whether the policy bans it.</param>
 /// <param name="Hits">Images of this class.</param>
 /// <param name="Samples">All images.</param>
-public sealed record ClassShare(string Classifier, string Class, bool Undesired, long Hits, long Samples);
+/// <param name="Detection">How the classifier did on images with known labels; null, and left out, where nothing is known.</param>
+public sealed record ClassShare(
+    string Classifier,
+    string Class,
+    bool Undesired,
+    long Hits,
+    long Samples,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DetectionCounts? Detection = null)
+{
+    /// <summary>Whether the numbers can be.</summary>
+    [JsonIgnore]
+    public bool IsPossible => Hits >= 0 && Hits <= Samples && Detection is null or { ArePossible: true };
+
+    /// <summary>The counts.</summary>
+    [JsonIgnore]
+    public Look Look => new(Samples, Hits);
+}

@@ -28,5 +28,42 @@ public static class ShareKept
     public static double UpperBound(long before, long after, double confidence) =>
         Odds(ClopperPearson.UpperBound(after, before + after, confidence));
 
+    /// <summary>The smallest ratio of the true shares.</summary>
+    /// <remarks>
+    /// Lower bound of the true share after / upper bound of the one before (<see cref="TrueRate"/>), which share the probability
+    /// of an error.
+    /// </remarks>
+    /// <param name="before">Images of the class before, and all; at least one of the class.</param>
+    /// <param name="after">After, among as many.</param>
+    /// <param name="confidence">One-sided, between 0 and 1.</param>
+    /// <param name="errors">
+    /// Of the classifier, with images of the class and images without it; null for no correction.
+    /// </param>
+    /// <returns>Never above the bound without a correction.</returns>
+    public static double LowerBound(Look before, Look after, double confidence, DetectionCounts? errors)
+    {
+        var uncorrected = LowerBound(before.Hits, after.Hits, confidence);
+        var ofEach = 1 - (1 - confidence) / 2;
+        return errors is null
+            ? uncorrected
+            : Math.Min(
+                uncorrected,
+                TrueRate.LowerBound(after, ofEach, errors) / TrueRate.UpperBound(before, looks: 1, ofEach, errors));
+    }
+
+    /// <summary>The largest ratio of the true shares.</summary>
+    /// <inheritdoc cref="LowerBound(Look, Look, double, DetectionCounts?)"/>
+    /// <returns>Never below the bound without a correction; infinite where what was seen before may all be false alarms.</returns>
+    public static double UpperBound(Look before, Look after, double confidence, DetectionCounts? errors)
+    {
+        var uncorrected = UpperBound(before.Hits, after.Hits, confidence);
+        var ofEach = 1 - (1 - confidence) / 2;
+        return errors is null
+            ? uncorrected
+            : Math.Max(
+                uncorrected,
+                TrueRate.UpperBound(after, looks: 1, ofEach, errors) / TrueRate.LowerBound(before, ofEach, errors));
+    }
+
     private static double Odds(double share) => share / (1 - share);
 }

@@ -1,14 +1,14 @@
 namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>
-/// The upper bound of a feature's true rate, from how often a classifier sees it and how often that classifier is known to err.
+/// Bounds of a feature's true rate, from how often a classifier sees it and how often that classifier is known to err.
 /// </summary>
 /// <remarks>
 /// Rogan and Gladen 1978, "Estimating prevalence from the results of a screening test", American Journal of Epidemiology 107(1):
 /// with sensitivity S and false-alarm rate f the classifier sees p = π·S + (1 − π)·f, so π = (p − f) / (S − f). That grows with p
 /// and falls with S and with f, so an upper bound of p and lower bounds of S and f give an upper bound of π. All three are exact
 /// (Clopper–Pearson). They share the probability of an error (Bonferroni): half of it is for p, over all its looks, and the other
-/// half for S and f.
+/// half for S and f. The other ends of the three give a lower bound.
 /// </remarks>
 public static class TrueRate
 {
@@ -42,6 +42,33 @@ public static class TrueRate
 
         var corrected = sensitivity > falseAlarms ? (seen - falseAlarms) / (sensitivity - falseAlarms) : 1;
         return Math.Min(1, Math.Max(uncorrected, corrected));
+    }
+
+    /// <summary>The lower bound at a single look.</summary>
+    /// <param name="look">Counts.</param>
+    /// <param name="confidence">Over the counts and the errors, between 0 and 1.</param>
+    /// <param name="errors">
+    /// Of the classifier, with images that show the feature and images that do not. Null for no correction.
+    /// </param>
+    /// <returns>
+    /// 0 to 1; never above the bound without a correction, so that what was missed in other images adds nothing to what was seen.
+    /// 0 where what was seen may all be false alarms.
+    /// </returns>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
+    public static double LowerBound(Look look, double confidence, DetectionCounts? errors)
+    {
+        var uncorrected = ClopperPearson.LowerBound(look.Hits, look.Samples, confidence);
+        if (errors is null)
+            return uncorrected;
+
+        var risk = 1 - confidence;
+        var seen = ClopperPearson.LowerBound(look.Hits, look.Samples, 1 - risk * ShareOfCounts);
+        var ofErrors = 1 - risk * (1 - ShareOfCounts) / 2;
+        var sensitivity = ClopperPearson.UpperBound(errors.With - errors.Missed, errors.With, ofErrors);
+        var falseAlarms = ClopperPearson.UpperBound(errors.FalseAlarms, errors.Without, ofErrors);
+
+        var corrected = sensitivity > falseAlarms ? (seen - falseAlarms) / (sensitivity - falseAlarms) : 0;
+        return Math.Max(0, Math.Min(uncorrected, corrected));
     }
 
     /// <summary>The chance that a number of images shows a feature at least once.</summary>

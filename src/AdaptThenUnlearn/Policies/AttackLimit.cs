@@ -80,6 +80,9 @@ public sealed record AttackLimit(
             yield break;   // said where the profile is
 
         var most = MostAttempts(Attack, BudgetInEffect);
+        if (most < 1)
+            yield break;   // said where the number is
+
         var bound = ClopperPearson.UpperBound(0, most, evaluation.Confidence);
         if (MaxSuccess < bound)
             yield return at["maxSuccess"].Warning(

@@ -1108,13 +1108,20 @@ public sealed record QualityOptions(
     /// </summary>
     /// <param name="features">How many features the extractor has.</param>
     /// <param name="evaluation">How many images are sampled.</param>
-    public string? WhyTooFewImages(int features, EvaluationOptions evaluation) =>
-        (MaxFrechetDistance ?? MaxFrechetIncrease) is null || evaluation.Samples / 2 >= (long)ImagesPerFeature * features ? null
-        : string.Create(
+    public string? WhyTooFewImages(int features, EvaluationOptions evaluation)
+    {
+        var wanted = (long)ImagesPerFeature * features;
+        if ((MaxFrechetDistance ?? MaxFrechetIncrease) is null || evaluation.ComparedImages >= wanted)
+            return null;
+
+        var remedy = wanted <= EvaluationOptions.MostCompared
+            ? string.Create(CultureInfo.InvariantCulture, $"use at least {2 * wanted} samples")
+            : "use an extractor with fewer features";
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"half of {evaluation.Samples} samples are compared by {features} features, fewer than {ImagesPerFeature} for each: "
-            + $"the distance is then too large and its upper bound wide, so good generators may fail; "
-            + $"use at least {2L * ImagesPerFeature * features} samples");
+            $"{evaluation.ComparedImages} images are compared by {features} features, fewer than {ImagesPerFeature} for each: "
+                + $"the distance is then too large and its upper bound wide, so good generators may fail; {remedy}");
+    }
 
     private string OnlyWithWeights =>
         $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its "
@@ -1188,6 +1195,18 @@ public sealed record EvaluationOptions(
     /// <summary>Whether the network's output is measured unchanged.</summary>
     [JsonIgnore]
     public bool IsRaw => Range == Raw;
+
+    /// <summary>
+    /// Retained images that are compared with the reference at most: as many as papers compare (Karras et al. 2019,
+    /// arXiv:1812.04948), because their features are kept in memory.
+    /// </summary>
+    public const int MostCompared = 50_000;
+
+    /// <summary>
+    /// Retained images that are compared with the reference: half of <see cref="Samples"/>, at most <see cref="MostCompared"/>.
+    /// </summary>
+    [JsonIgnore]
+    public int ComparedImages => Math.Min(Samples / 2, MostCompared);
 
     /// <summary>
     /// The sample sizes at which the gate looks: <see cref="Samples"/>, doubled up to <see cref="MaxSamples"/>.

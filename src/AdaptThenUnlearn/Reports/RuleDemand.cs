@@ -13,7 +13,7 @@ internal static class RuleDemand
                 + "rate is held against the limit.",
         { Limit: RuleLimit.MinUnlearned } name =>
             $"At least this share of '{name.Subject}' must have been unlearned, (before − after) / before, judged by the "
-                + "unfavourable bound of the rate after.",
+                + "lower confidence bound of that share.",
         { Limit: RuleLimit.MaxFrechetDistance } =>
             "The Fréchet distance of the retained images to the reference may be at most this, in squared feature units; its "
                 + "upper confidence bound is held against the limit.",

@@ -42,23 +42,4 @@ public sealed class ConstraintViolationTests
     [InlineData(0.5, 0.0, 0.5)]
     public void OfShares_ClassThatLostMost_IsWhatItLacks(double? minShareKept, double smallestShareKept, double expected) =>
         Assert.Equal(expected, ConstraintViolation.OfShares(minShareKept, smallestShareKept));
-
-    [Theory]
-    [InlineData(0, 5, null)]
-    [InlineData(100, 5, 0.95)]
-    [InlineData(100, 100, 0.0)]
-    [InlineData(100, 150, -0.5)]
-    public void UnlearnedShare_Counts_IsThePaperFormula(long before, long after, double? expected) =>
-        Assert.Equal(expected, UnlearnedShare.Compute(before, after));
-
-    [Fact]
-    public void UnlearnedShare_NoHitAfter_IsBoundByWhatSoFewImagesProve()
-    {
-        // 1 − (1 − 0.05^(1/1000)) / 0.25, the rate before being 250 of 1000.
-        Assert.Equal(
-            1 - (1 - Math.Pow(0.05, 0.001)) / 0.25,
-            UnlearnedShare.LowerBound(new Look(1000, 250), new Look(1000, 0), 0.95)!.Value,
-            tolerance: 1e-9);
-        Assert.Null(UnlearnedShare.LowerBound(new Look(1000, 0), new Look(1000, 0), 0.95));
-    }
 }

@@ -78,7 +78,7 @@ public sealed class GateTests
         var finding = Find("digit-8/minUnlearned");
 
         Assert.Equal(0.98, finding.Observed!.Value, tolerance: 1e-12);
-        Assert.Equal(1 - ClopperPearson.UpperBound(20, 10000, 0.95) / 0.1, finding.Judged!.Value, tolerance: 1e-12);
+        Assert.Equal(1 - ShareKept.UpperBound(1000, 20, 0.95), finding.Judged!.Value, tolerance: 1e-12);
     }
 
     [Fact]

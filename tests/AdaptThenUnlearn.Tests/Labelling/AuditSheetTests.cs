@@ -212,13 +212,13 @@ public sealed class AuditSheetTests : IDisposable
             [new AuditStratum(AuditStratum.Hits, 20, 20, 0), new AuditStratum(AuditStratum.Rest, 9980, 9980, 0)], 40, 0);
 
         var clean = Judged(WithAudit(Records.Run(), audit)).Verdict;
-        var dirty = Judged(WithAudit(Records.Run(), audit with
-        {
-            Strata = [audit.Strata[0], audit.Strata[1] with { Shown = 400 }],
-        })).Verdict;
+        var marked = audit with { Strata = [audit.Strata[0], audit.Strata[1] with { Shown = 400 }] };
+        var dirty = Judged(WithAudit(Records.Run(), marked)).Verdict;
 
-        Assert.Equal(1 - ClopperPearson.UpperBound(20, 10_000, 0.95) / 0.1, clean.Findings[1].Judged!.Value, 1e-12);
-        Assert.Equal(1 - dirty.Findings[0].Judged!.Value / 0.1, dirty.Findings[1].Judged!.Value, 1e-12);
+        Assert.Equal(1 - ShareKept.UpperBound(1000, 20, 0.95), clean.Findings[1].Judged!.Value, 1e-12);
+        Assert.Equal(
+            1 - marked.UpperBound(looks: 4, 0.975) / ClopperPearson.LowerBound(1000, 10_000, 0.975),
+            dirty.Findings[1].Judged!.Value, 1e-12);
         Assert.True(dirty.Findings[1].Judged < clean.Findings[1].Judged);
     }
 

@@ -52,6 +52,24 @@ public sealed class AttackLimitTests
         """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "starts": 0 } }""", "ATU1004",
         "$.audits[0].budget.starts", "at least 1")]
     [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "samples": 0 } }""", "ATU1004",
+        "$.audits[0].budget.samples", "at least 1")]
+    [InlineData(
+        """{ "attack": "same-latents", "maxSuccess": 0.1, "budget": { "samples": -1 } }""", "ATU1004",
+        "$.audits[0].budget.samples", "at least 1")]
+    [InlineData(
+        """{ "attack": "latent-search", "maxSuccess": 0.1, "budget": { "starts": 0 } }""", "ATU1004",
+        "$.audits[0].budget.starts", "at least 1")]
+    [InlineData(
+        """{ "attack": "relearning", "maxSuccess": 0.1, "budget": { "steps": 0 } }""", "ATU1004",
+        "$.audits[0].budget.steps", "at least 1")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "samples": 1.5 } }""", "ATU1005",
+        "$.audits[0].budget.samples", "whole number")]
+    [InlineData(
+        """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "samples": 99999999999 } }""", "ATU1004",
+        "$.audits[0].budget.samples", "whole number")]
+    [InlineData(
         """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "shots": 9 } }""", "ATU1002",
         "$.audits[0].budget.shots", "unknown property")]
     [InlineData(

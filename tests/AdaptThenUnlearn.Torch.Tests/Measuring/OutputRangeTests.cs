@@ -127,6 +127,8 @@ public sealed class OutputRangeTests
         static Tensor Flicker() => 0.004f * randn(100, 1, 8, 8);
 
         static ImageDiversity Of(params Tensor[] batches) =>
-            batches.Select(DiversityStatistics.FromImages).Aggregate((first, second) => first.Merge(second)).ToReading();
+            batches.Select(batch => DiversityStatistics.FromImages(batch))
+                .Aggregate((first, second) => first.Merge(second))
+                .ToReading();
     }
 }
