@@ -127,13 +127,13 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
 
     private async Task<HeadlessChromium> StartAsync()
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         return _chromium = await HeadlessChromium.StartAsync();
     }
 
     private static async Task<string> AxeAsync()
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         try
         {
             var modules = NodePackages.Restore("tests/AdaptThenUnlearn.Tests/axe");
@@ -141,7 +141,7 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
         }
         catch (NodeMissingException reason)
         {
-            Assert.Skip($"axe is needed: {reason.Message}");
+            NeededProgram.Require(NeededProgram.Node, $"axe is needed: {reason.Message}");
             throw;
         }
     }
