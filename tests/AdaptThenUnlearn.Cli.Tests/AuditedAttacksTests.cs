@@ -208,8 +208,9 @@ public sealed class AuditedAttacksTests(SmallHouse house) : IClassFixture<SmallH
         Assert.Equal(
             warns,
             errors.Contains(
-                "warning ATU1007: $.audits[0].attack: 'relearning' trains against a discriminator, and the generator's checkpoint "
-                    + "has none; name a file that has it as 'generator.discriminator': remove this attack, or make it 'advisory'",
+                "warning ATU1007: $.audits[0].attack: 'relearning' trains against a discriminator, and the generator's "
+                    + "checkpoint has none; name a file that has it as 'generator.discriminator': remove this attack, or make it "
+                    + "'advisory'",
                 StringComparison.Ordinal));
         Assert.Equal(warns, errors.Contains("unchecked.json(4,", StringComparison.Ordinal));
     }

@@ -36,7 +36,8 @@ internal static class ClassChanges
         return new(
             [
                 Untrusted(attack),
-                Trusted(": what became of each class. A row is a class before, a column a class after, from the same latents, as "),
+                Trusted(
+                    ": what became of each class. A row is a class before, a column a class after, from the same latents, as "),
                 Code(auditor),
                 Trusted(FormattableString.Invariant(
                     $" sees them in {classes.Counts.Sum(row => row.Sum())} images. On the diagonal the class is the same.")),

@@ -64,10 +64,10 @@ public sealed class ClassChangesTests
             ["1", "2", "3", "4", "6", "7", "8", "9", "10", "11", "12", "13", "2 others"],
             matrix.Columns.Select(name => name.Text));
         Assert.Equal(13, matrix.Cells.Count);
-        Assert.Equal(["0", "0", "0", "0", "0", "0", "0", "7", "0", "0", "0", "0", "6"], matrix.Cells[6].Select(cell => cell.Text));
-        Assert.Equal(["0", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0", "113", "1"], matrix.Cells[11].Select(cell => cell.Text));
-        Assert.Equal("9", matrix.Cells[12][12].Text);                          // 3 and 4 that stayed, 2 that changed among them
-        Assert.Equal(PhraseKind.Trusted, matrix.Cells[12][12].Kind);           // so it is not marked as unchanged
+        Assert.Equal("0 0 0 0 0 0 0 7 0 0 0 0 6", Text(matrix.Cells[6], " "));
+        Assert.Equal("0 0 0 0 0 0 0 0 0 0 0 113 1", Text(matrix.Cells[11], " "));
+        Assert.Equal("9", matrix.Cells[12][12].Text);                  // 3 and 4 that stayed, 2 that changed among them
+        Assert.Equal(PhraseKind.Trusted, matrix.Cells[12][12].Kind);   // so it is not marked as unchanged
         Assert.Equal(PhraseKind.Strong, matrix.Cells[11][11].Kind);
         Assert.Equal(counts.Sum(row => row.Sum()), matrix.Cells.Sum(row => row.Sum(cell => long.Parse(cell.Text, null))));
     }
@@ -114,5 +114,8 @@ public sealed class ClassChangesTests
         Attack, "digit-8", generator, [new AttackVariant("latents that showed it before", successes, 112)], classes,
         AttackBudget.Quick);
 
-    private static string Text(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Text));
+    private static string Text(IReadOnlyList<Phrase> phrases) => Text(phrases, "");
+
+    private static string Text(IReadOnlyList<Phrase> phrases, string between) =>
+        string.Join(between, phrases.Select(phrase => phrase.Text));
 }
