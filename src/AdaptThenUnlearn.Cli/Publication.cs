@@ -93,7 +93,8 @@ public sealed class Publication(Terminal terminal)
 
     private readonly Option<FileInfo[]> _baseline = new("--baseline")
     {
-        Description = "Record of the base branch to compare with; from --history when absent",
+        Description = "Record of the base branch to compare with, which changes no verdict (govern --ratchet does); from " +
+            "--history when absent",
         AllowMultipleArgumentsPerToken = true,
     };
 

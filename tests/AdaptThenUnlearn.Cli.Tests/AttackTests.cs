@@ -33,6 +33,29 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(written, File.GetLastWriteTimeUtc(kept));
     }
 
+    // As two machines make them, each an attack, in its own folder.
+    [Fact]
+    public void Attacks_DividedByName_CountWhatOneCommandCounts()
+    {
+        var policy = house.Policy("divided");
+        Attack("undivided", "same-latents,latent-search");
+        Attack("divided-one", "same-latents");
+        Attack("divided-two", "latent-search");
+
+        Assert.Equal(Readings("undivided"), [.. Readings("divided-one"), .. Readings("divided-two")]);
+
+        void Attack(string folder, string names)
+        {
+            var (exitCode, _, errors) = Atu.Run(
+                ["attack", policy, "--after", Other(), "--out", house.At(folder), .. _small[..^1], names]);
+            Assert.True(exitCode == 0, errors);
+        }
+
+        IEnumerable<string> Readings(string folder) =>
+            JsonNode.Parse(File.ReadAllText(house.At($"{folder}/attack.json")))!["attacks"]!.AsArray()
+                .Select(attack => attack!["reading"]!.ToJsonString());
+    }
+
     [Fact]
     public void Attack_Pages_HaveCountsAndPicturesOnlyWhereThePolicyPublishesSamples()
     {

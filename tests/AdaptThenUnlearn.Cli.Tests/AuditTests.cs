@@ -195,7 +195,7 @@ public sealed class AuditTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public async Task Audit_PageByKeyboard_AsksAndKeepsAnswers()
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         var (_, folder) = Govern("seen", "\"maxRate\": 0.9", "--no-train", expected: 0);
         using var atu = Atu.Start("label", "--audit", folder, "--by", "Ada", "--clicks", "50", "--threads", "1");
         await using var chromium = await HeadlessChromium.StartAsync();

@@ -190,6 +190,31 @@ public sealed class AuditedAttacksTests(SmallHouse house) : IClassFixture<SmallH
         Assert.False(File.Exists(house.At("undiscriminating-out/undiscriminating/run.json")));
     }
 
+    // The file's header is enough to know it; `policy check` says what govern will refuse, and goes on.
+    [Theory]
+    [InlineData("no-discriminator", "", true)]
+    [InlineData("no-discriminator", ", \"advisory\": true", false)]
+    [InlineData("generator", "", false)]
+    public void PolicyCheck_RelearningWithoutDiscriminator_WarnsInTheWordsOfGovern(string file, string advisory, bool warns)
+    {
+        var policy = Audited(
+            "unchecked", Lax, $$"""{ "attack": "relearning", "maxSuccess": 0.5{{advisory}} }""",
+            ("\"generator.safetensors\"", $"\"{file}.safetensors\""));
+
+        var (exitCode, output, errors) = Atu.Run("policy", "check", policy);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("a valid policy", output, StringComparison.Ordinal);
+        Assert.Equal(
+            warns,
+            errors.Contains(
+                "warning ATU1007: $.audits[0].attack: 'relearning' trains against a discriminator, and the generator's "
+                    + "checkpoint has none; name a file that has it as 'generator.discriminator': remove this attack, or make it "
+                    + "'advisory'",
+                StringComparison.Ordinal));
+        Assert.Equal(warns, errors.Contains("unchecked.json(4,", StringComparison.Ordinal));
+    }
+
     // An advisory attack is made as far as it goes. What it could not try is a warning in every place, and never a pass.
     [Fact]
     public void Relearning_AdvisoryWithoutDiscriminator_WarnsThatItWasNotMeasured()

@@ -181,7 +181,7 @@ public sealed class CalibrateTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("dark", 400)]
     public async Task Page_KeyboardAlone_ChoosesAThreshold(string colours, int width)
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         var folder = house.At($"labels-page-{colours}");
         using var atu = Atu.Start(
             "label", house.Policy($"page-{colours}", Plain), "--calibrate", "auditor", "--out", folder, "--count", "96",

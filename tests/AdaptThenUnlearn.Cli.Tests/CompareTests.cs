@@ -409,6 +409,20 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Compare_ShardAuto_ReadsThePartFromTheVariables()
+    {
+        using var atu = Atu.StartWith(
+            new Dictionary<string, string> { ["ATU_SHARD"] = "3/2" },
+            "compare", house.Policy("compared-auto"), "--methods", "default", "--shard", "auto", "--out", house.At("auto"),
+            "--work", house.At("auto-runs"));
+        var (exitCode, _, errors) = atu.Finish();
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--shard 3/2: write it as i/n", errors, StringComparison.Ordinal);
+        Assert.Contains("--shard <i/n|auto>", Atu.Run("compare", "--help").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Compare_OtherClassThanTheFoldersOfThePolicyShow_IsRefused()
     {
         var policy = house.Policy("compared-given", "\"negatives\": \"shown\", \"maxRate\": 0.001");

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -33,6 +34,10 @@ internal sealed class HeadlessChromium : IAsyncDisposable
             .Split(Path.PathSeparator)
             .SelectMany(_ => _names, Path.Combine)
             .FirstOrDefault(File.Exists);
+
+    /// <summary>Ends a test on a machine without it.</summary>
+    public static void Require() => NeededProgram.Require(
+        NeededProgram.Chromium, Installed is null ? "Chromium is not installed" : null);
 
     public static async Task<HeadlessChromium> StartAsync()
     {

@@ -18,7 +18,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("dark", 400)]
     public async Task Page_KeyboardAlone_LabelsTrainsAndFindsItsLabelsAgain(string colours, int width)
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         var folder = house.At($"labels-{colours}");
         using var atu = Atu.Start(
             "label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60",
@@ -84,7 +84,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     public async Task Page_Mouse_MarksAndUnmarks()
     {
         Signals.SkipWithoutInterrupt();
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         using var atu = Atu.Start(
             "label", house.At("generator.safetensors"), "--feature", "bright", "--out", house.At("labels-mouse"),
             "--count", "20", "--threads", "1");

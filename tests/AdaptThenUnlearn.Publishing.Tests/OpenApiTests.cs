@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Targets;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
@@ -16,7 +17,7 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
     [Fact]
     public async Task Requests_OfEveryKindOfPublish_FitGitHubsDescription()
     {
-        Assert.SkipWhen(github.WhyNot is not null, github.WhyNot ?? "");
+        NeededProgram.Require(NeededProgram.Node, github.WhyNot);
         var requests = _requests.Value;
 
         Assert.All(requests, sent => Assert.NotNull(OpenApi.EndpointOf(sent)));
@@ -43,7 +44,7 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
     [MemberData(nameof(Wrong))]
     public async Task Requests_MadeWrong_AreRefused(string pathEnd, string property, string value)
     {
-        Assert.SkipWhen(github.WhyNot is not null, github.WhyNot ?? "");
+        NeededProgram.Require(NeededProgram.Node, github.WhyNot);
         var right = _requests.Value.First(sent => sent.Method == "POST" && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal));
         var wrong = JsonNode.Parse(right.Body)!.AsObject();
         wrong.Remove(property);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests.Policies;
 
 namespace AdaptThenUnlearn.Tests;
@@ -107,6 +108,30 @@ public sealed partial class DocumentationTests
             $"{PolicyTexts.Smallest.TrimEnd()[..^1]}, {section} }}", "fid.md", Records.Vocabulary, []).Errors));
     }
 
+    [Fact]
+    public void CompliancePage_FieldsOfTheRecord_AreThere()
+    {
+        var named = FieldPattern().Matches(Page("compliance.md")).Select(match => match.Groups[1].Value).Distinct().ToList();
+
+        Assert.Contains("lock.stamped", named);
+        Assert.Contains("policy.audits", named);
+        Assert.Contains("after.attacks", named);
+        Assert.All(named, field => Assert.True(IsField(typeof(RunRecord), field), $"run.json has no {field}"));
+        Assert.False(IsField(typeof(RunRecord), "after.attack"));
+    }
+
+    [Theory]
+    [InlineData("prior defined metrics", "`atu lock`", "`policySource.sha256`")]   // the lock first
+    [InlineData("MEASURE 2.7: security and resilience", "`policy.audits`", "`after.attacks`")]
+    [InlineData("MEASURE 2.13: ", "auditor's misses", "`audit.json`")]
+    public void CompliancePage_ARequirement_HasItsEvidenceInThisOrder(string requirement, string first, string second)
+    {
+        var row = Page("compliance.md").Split('\n').Single(line => line.Contains(requirement, StringComparison.Ordinal));
+
+        Assert.Matches($"{Regex.Escape(first)}.*{Regex.Escape(second)}", row);
+        Assert.Contains("\"Evidence for\" is the most", Page("compliance.md"), StringComparison.Ordinal);
+    }
+
     public static TheoryData<string> Pages =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.TopDirectoryOnly)
             .Concat(new[] { "docs", "models", "results", "samples" }.SelectMany(folder =>
@@ -132,10 +157,22 @@ public sealed partial class DocumentationTests
             ? element.EnumerateObject().SelectMany(property => LeavesOf(property.Name, property.Value))
             : [(name, element)];
 
+    // A path of properties as JSON names them; what is in a list counts as the list's.
+    private static bool IsField(Type type, string path) => path.Split('.').Aggregate<string, Type?>(type, (at, name) =>
+    {
+        var property = at?.GetProperty($"{char.ToUpperInvariant(name[0])}{name[1..]}")?.PropertyType;
+        return property is { IsGenericType: true } ? property.GetGenericArguments()[^1] : property;
+    }) is not null;
+
     private static string Page(string name) => File.ReadAllText(Path.Combine(Repository.Root, "docs", name));
 
     [GeneratedRegex(@"""ATU\d{4}")]
     private static partial Regex LiteralCodePattern();
+
+    // Paths that begin with a property of the record.
+    [GeneratedRegex("`((?:policy|policySource|lock|verdict|before|after|times|inputs|tool|environment|remarks|origin)"
+        + @"(?:\.[a-z]\w*)*)`")]
+    private static partial Regex FieldPattern();
 
     [GeneratedRegex(@"ATU\d{4}")]
     private static partial Regex CodePattern();

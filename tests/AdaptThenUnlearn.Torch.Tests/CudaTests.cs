@@ -8,6 +8,7 @@ using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Tests.Attacks;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Features;
 using AdaptThenUnlearn.Torch.Training;
@@ -236,6 +237,11 @@ public sealed class CudaTests : IDisposable
 
         Agree(loaded.Extractor.Features(images), there.Extractor.Features(images.to(device)), 1e-5);
     }
+
+    [Theory]
+    [MemberData(nameof(AttackContractTests.Names), MemberType = typeof(AttackContractTests))]
+    public void Attack_EachOfTheCatalogue_KeepsTheContract(string name) =>
+        Assert.Empty(AttackContractTests.FindViolations(name, Device()));
 
     [Fact]
     public void RunOrExplain_MoreThanTheDeviceHas_NamesTheBatchSizeToTry()

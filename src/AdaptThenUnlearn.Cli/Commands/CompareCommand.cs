@@ -56,8 +56,9 @@ public sealed class CompareCommand(Terminal terminal)
 
     private readonly Option<string> _shard = new("--shard")
     {
-        Description = "Make only the i-th of n parts of the runs, to share them between processes or machines",
-        HelpName = "i/n",
+        Description = "Make only the i-th of n parts of the runs and of their attacks, to share them between processes or " +
+            "machines; auto reads the part from the variables of Slurm, Kubernetes or GitLab",
+        HelpName = "i/n|auto",
     };
 
     private readonly Option<DirectoryInfo[]> _merge = new("--merge")

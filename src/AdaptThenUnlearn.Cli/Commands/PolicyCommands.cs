@@ -105,6 +105,8 @@ public static class PolicyCommands
                 $"{assumed}");
         if (hints.FindUnkeptLimit(DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime)) is { } unkept)
             yield return policy.CreateWarning(unkept.JsonPath, unkept.Code, unkept.Problem);
+        if (hints.FindImpossibleAttack() is { } impossible)
+            yield return policy.CreateWarning(impossible.JsonPath, impossible.Code, impossible.Problem);
         if (hints.FindUnknownTerms() is { } unknown)
             yield return policy.CreateWarning(unknown.JsonPath, unknown.Code, unknown.Problem);
         if (hints.TooFewImages is var (property, problem))

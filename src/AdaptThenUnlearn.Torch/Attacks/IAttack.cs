@@ -22,6 +22,12 @@ public interface IAttack
     bool ChangesWeights { get; }
 
     /// <summary>
+    /// Why some variant could never be measured without a discriminator, as the rest of a sentence that begins with the attack;
+    /// null for an attack that needs none.
+    /// </summary>
+    string? WhyImpossibleAlone => null;
+
+    /// <summary>
     /// Why some variant could never be measured on a generator, whatever its weights, so that a limit would fail for certain;
     /// null where each could be.
     /// </summary>

@@ -31,10 +31,14 @@ public sealed class RelearningAttack : IAttack
     public bool ChangesWeights => true;
 
     /// <inheritdoc/>
+    public string WhyImpossibleAlone =>
+        "trains against a discriminator, and the generator's checkpoint has none; name a file that has it as "
+            + "'generator.discriminator'";
+
+    /// <inheritdoc/>
     public string? WhyImpossible(ImageGenerator generator, ImageDiscriminator? discriminator) =>
         !generator.parameters().Any() ? "trains, and the generator has no trainable weights"
-        : discriminator is null ? "trains against a discriminator, and the generator's checkpoint has none; name a file that "
-            + "has it as 'generator.discriminator'"
+        : discriminator is null ? WhyImpossibleAlone
         : null;
 
     /// <inheritdoc/>

@@ -164,11 +164,21 @@ public static class GeneratorRequirements
     /// One that only warns is left to warn.
     /// </summary>
     /// <exception cref="PolicyMismatchException">The generator lacks what an attack needs; the message says what.</exception>
-    public static void RequireAttackable(UnlearningPolicy policy, LoadedGenerator original)
+    public static void RequireAttackable(UnlearningPolicy policy, LoadedGenerator original) =>
+        RequirePossible(policy, attack => attack.WhyImpossible(original.Generator, original.Discriminator));
+
+    /// <summary>
+    /// Refuses an attack that needs a discriminator: what <see cref="RequireAttackable"/> says where there is none, for a
+    /// generator that is not loaded.
+    /// </summary>
+    /// <exception cref="PolicyMismatchException">An attack needs one; the message says how to give it.</exception>
+    internal static void RequireAttackableAlone(UnlearningPolicy policy) =>
+        RequirePossible(policy, attack => attack.WhyImpossibleAlone);
+
+    private static void RequirePossible(UnlearningPolicy policy, Func<IAttack, string?> whyImpossible)
     {
         foreach (var (index, audit) in (policy.Audits ?? []).Index())
-            if (!audit.IsAdvisory && KnownAttacks.Named(audit.Attack)
-                .WhyImpossible(original.Generator, original.Discriminator) is { } impossible)
+            if (!audit.IsAdvisory && whyImpossible(KnownAttacks.Named(audit.Attack)) is { } impossible)
                 throw new PolicyMismatchException(
                     FormattableString.Invariant($"$.audits[{index}].attack"),
                     $"'{audit.Attack}' {impossible}: remove this attack, or make it 'advisory'");

@@ -82,6 +82,26 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     }
 
     /// <summary>
+    /// Which attack needs the discriminator that the generator came without; null where none does, or where the generator has
+    /// one.
+    /// </summary>
+    public PolicyMismatchException? FindImpossibleAttack()
+    {
+        if (!LacksDiscriminator)
+            return null;
+
+        try
+        {
+            GeneratorRequirements.RequireAttackableAlone(policy);
+            return null;
+        }
+        catch (PolicyMismatchException impossible)
+        {
+            return impossible;
+        }
+    }
+
+    /// <summary>
     /// Which training terms the policy leaves to the generator's file, which does not say them; null where it says them, or where
     /// the policy gives its own.
     /// </summary>

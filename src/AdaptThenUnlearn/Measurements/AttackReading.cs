@@ -37,7 +37,8 @@ public sealed record AttackReading(
     /// <summary>Whether the counts are possible.</summary>
     [JsonIgnore]
     public bool IsPossible =>
-        Variants.All(variant => variant.Attempts >= 0 && variant.Successes >= 0 && variant.Successes <= variant.Attempts
+        Classes is null or { IsPossible: true }
+        && Variants.All(variant => variant.Attempts >= 0 && variant.Successes >= 0 && variant.Successes <= variant.Attempts
             && variant.AtStart is null or >= 0 && variant.TrainingSteps is null or >= 0
             && variant.TrainingImages is null or > 0 && (variant.Why is not null || variant.Attempts > 0));
 
@@ -148,4 +149,10 @@ public sealed record AttackVariant(
 /// A row for each class before, a column for each class after. Of a classifier whose classes do not exclude each other the
 /// likeliest counts.
 /// </param>
-public sealed record ClassMatrix(IReadOnlyList<string> Names, IReadOnlyList<IReadOnlyList<long>> Counts);
+public sealed record ClassMatrix(IReadOnlyList<string> Names, IReadOnlyList<IReadOnlyList<long>> Counts)
+{
+    /// <summary>Whether there is a count, 0 or more, for each two classes.</summary>
+    [JsonIgnore]
+    public bool IsPossible => Counts.Count == Names.Count
+        && Counts.All(row => row.Count == Names.Count && row.All(count => count >= 0));
+}

@@ -46,6 +46,7 @@ internal static class AttackSection
         {
             NotMeasured = [.. new[] { ("before", record.Before), ("after", record.After) }.SelectMany(
                 each => WhyNot(each.Item1, each.Item2?.Attacks ?? []))],
+            Matrices = ClassChanges.Create(record),
             Caveat =
             [
                 Trusted(

@@ -27,6 +27,7 @@ public sealed class HtmlReport : IReportFormat
     {
         var page = ReportPage.Create(record, pictures, trend);
         var title = string.Concat(page.Title.Select(phrase => phrase.Text));
+        var hasMatrix = page.Sections.Any(section => section.Matrices.Count > 0);
         var html = new StringBuilder($"""
             <!DOCTYPE html>
             <html lang="en">
@@ -37,7 +38,7 @@ public sealed class HtmlReport : IReportFormat
             <meta name="color-scheme" content="light dark">
             <title>{Escape(title)}</title>
             <style>
-            {HtmlStyle.Sheet}{(trend is null ? "" : $"\n{TrendPlot.Style}")}
+            {HtmlStyle.Sheet}{(trend is null ? "" : $"\n{TrendPlot.Style}")}{(hasMatrix ? $"\n{HtmlStyle.Matrix}" : "")}
             {HtmlStyle.PageFoot(title)}
             </style>
             </head>
@@ -145,6 +146,8 @@ public sealed class HtmlReport : IReportFormat
             html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(note)}</p>\n");
         foreach (var why in section.NotMeasured)
             html.Append(InvariantCulture, $"<p class=\"warning\">Not measured: <bdi>{Escape(why)}</bdi></p>\n");
+        foreach (var matrix in section.Matrices)
+            Matrix(html, matrix);
         foreach (var picture in section.Pictures)
             Picture(html, picture);
         html.Append(folded ? "</details>\n</section>\n" : "</section>\n");
@@ -173,6 +176,20 @@ public sealed class HtmlReport : IReportFormat
         }
 
         html.Append("</table>\n");
+    }
+
+    // It stays a table on a narrow page, where it can be moved sideways: cards would hide what stands beside what.
+    private static void Matrix(StringBuilder html, ReportMatrix matrix)
+    {
+        html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(matrix.Caption)}</p>\n")
+            .Append("<div class=\"matrix\" tabindex=\"0\">\n<table>\n<thead><tr><td></td>")
+            .AppendJoin("", matrix.Columns.Select(name => $"<th scope=\"col\">{RenderPhrases([name])}</th>"))
+            .Append("</tr></thead>\n<tbody>\n");
+        foreach (var (name, cells) in matrix.Rows.Zip(matrix.Cells))
+            html.Append(InvariantCulture, $"<tr><th scope=\"row\">{RenderPhrases(name)}</th>")
+                .AppendJoin("", cells.Select(cell => $"<td>{RenderPhrases([cell])}</td>"))
+                .Append("</tr>\n");
+        html.Append("</tbody>\n</table>\n</div>\n");
     }
 
     // A picture that the page does not hold is named: a link that cannot be followed elsewhere says less than a sentence.

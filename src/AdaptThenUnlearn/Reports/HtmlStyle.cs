@@ -104,6 +104,20 @@ internal static class HtmlStyle
         }
         """;
 
+    /// <summary>For pages with a matrix: it is a table on a phone too, which can be moved sideways.</summary>
+    public const string Matrix = """
+        .matrix { overflow-x: auto; margin: .4rem 0 0; } .matrix table { width: auto; } .matrix tbody th { white-space: nowrap; vertical-align: baseline; }
+        .matrix thead th, .matrix td { text-align: right; vertical-align: bottom; } .matrix td { min-width: 2.6rem; }
+        .matrix th, .matrix td { padding: .2rem .7rem .2rem 0; } .matrix tbody td { vertical-align: baseline; }
+        @media screen and (max-width: 42rem) {
+          .matrix table { display: table; } .matrix tr { display: table-row; }
+          .matrix thead { display: table-header-group; position: static; width: auto; height: auto; overflow: visible; clip-path: none; }
+          .matrix tbody { display: table-row-group; padding: 0; } .matrix td { display: table-cell; min-width: 2.2rem; padding: .2rem .5rem .2rem 0; }
+          .matrix td::before { content: none; }
+        }
+        @media print { .matrix { overflow: visible; } .matrix tbody th { white-space: normal; } .matrix th, .matrix td { padding: .1rem .5rem .1rem 0; } }
+        """;
+
     /// <summary>The foot of each printed page: what it is about, and its number.</summary>
     /// <param name="title">
     /// Of the page; anything but letters, digits and a few signs is left out, because it may be anyone's.

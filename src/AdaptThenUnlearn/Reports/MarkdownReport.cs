@@ -61,6 +61,8 @@ public sealed class MarkdownReport : IReportFormat
             text.Append('\n').Append(MarkdownText.RenderPhrases(note)).Append('\n');
         foreach (var why in section.NotMeasured)
             text.Append("\n> ⚠️ Not measured: ").Append(MarkdownText.Escape(why)).Append('\n');
+        foreach (var matrix in section.Matrices)
+            text.Append(Matrix(matrix));
         foreach (var picture in section.Pictures)
             text.Append(Picture(picture));
         return text.ToString();
@@ -83,6 +85,14 @@ public sealed class MarkdownReport : IReportFormat
         ? $"\n![{MarkdownText.Escape(picture.Alternative)}]({picture.Link})\n\n{MarkdownText.RenderPhrases(picture.Caption)}.\n"
         : $"\n[{MarkdownText.RenderPhrases(picture.Caption)}]({picture.Link}). It stays where it was made, because "
             + "`report.publishSamples` is not set.\n";
+
+    private static string Matrix(ReportMatrix matrix)
+    {
+        var table = new MarkdownTable(["", .. matrix.Columns.Select(name => MarkdownText.RenderPhrases([name]))], 1..);
+        foreach (var (name, cells) in matrix.Rows.Zip(matrix.Cells))
+            table.AddRow([MarkdownText.RenderPhrases(name), .. cells.Select(cell => MarkdownText.RenderPhrases([cell]))]);
+        return $"\n{MarkdownText.RenderPhrases(matrix.Caption)}\n\n{table}";
+    }
 
     private static MarkdownTable Table(ReportTable table)
     {

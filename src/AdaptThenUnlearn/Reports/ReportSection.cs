@@ -16,6 +16,9 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
     /// <summary>Rows that the table shows as one, in full; null where it has none.</summary>
     public ReportTable? Folded { get; init; }
 
+    /// <summary>Tables of what became of what; they follow the notes.</summary>
+    public IReadOnlyList<ReportMatrix> Matrices { get; init; } = [];
+
     /// <summary>What a plot of earlier runs shows; null where the section has none.</summary>
     public Trend? Trend { get; init; }
 
@@ -84,6 +87,17 @@ internal sealed class ReportTable(params string[] columns)
 /// <param name="Cells">One for each column.</param>
 /// <param name="About">What is said about the row below it: a few paragraphs, or none.</param>
 internal sealed record ReportRow(IReadOnlyList<IReadOnlyList<Phrase>> Cells, IReadOnlyList<IReadOnlyList<Phrase>> About);
+
+/// <summary>A table with a name for each row and for each column.</summary>
+/// <param name="Caption">What a cell counts.</param>
+/// <param name="Columns">Names of the columns.</param>
+/// <param name="Rows">Names of the rows.</param>
+/// <param name="Cells">For each row, one phrase for each column.</param>
+internal sealed record ReportMatrix(
+    IReadOnlyList<Phrase> Caption,
+    IReadOnlyList<Phrase> Columns,
+    IReadOnlyList<IReadOnlyList<Phrase>> Rows,
+    IReadOnlyList<IReadOnlyList<Phrase>> Cells);
 
 /// <summary>
 /// Words, and whose they are: the tool's own are written as they are, those of policies, classifiers and files are escaped.

@@ -44,6 +44,20 @@ public sealed class AttackReadingTests
         Assert.StartsWith("not measured", reading.FindViolation(1, 0.95), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void IsPossible_MatrixThatIsNotSquareOrHasANegativeCount_IsNot()
+    {
+        var reading = Reading(new AttackVariant("z", 0, 1000));
+
+        Assert.True(With([1, 2], [0, 4]).IsPossible);
+        Assert.False(With([1, 2], [-1, 4]).IsPossible);
+        Assert.False(With([1, 2]).IsPossible);
+        Assert.False(With([1, 2], [3]).IsPossible);
+        Assert.StartsWith("not measured", With([1, 2], [3]).FindViolation(1, 0.95), StringComparison.Ordinal);
+
+        AttackReading With(params IReadOnlyList<long>[] counts) => reading with { Classes = new ClassMatrix(["8", "9"], counts) };
+    }
+
     // Clopper and Pearson: 0 of 10 at 95 % two-sided reaches to 1 − 0.025^(1/10).
     [Fact]
     public void Interval_OfAVariant_IsTwoSided()

@@ -19,7 +19,7 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-page-").FullName;
     private HeadlessChromium? _chromium;
 
-    public static TheoryData<string> Runs => [.. ReportFormatContract.Runs, "long-names"];
+    public static TheoryData<string> Runs => [.. ReportFormatContract.Runs, "long-names", "many-classes"];
 
     public async ValueTask DisposeAsync()
     {
@@ -32,7 +32,12 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
     [MemberData(nameof(Runs))]
     public async Task Page_LightAndDarkWideAndNarrow_HasNoViolationAndFits(string run)
     {
-        var page = new HtmlReport().Render(run == "long-names" ? LongNames() : Records.Named(run));
+        var page = new HtmlReport().Render(run switch
+        {
+            "long-names" => LongNames(),
+            "many-classes" => ManyClasses(),
+            _ => Records.Named(run),
+        });
         var axe = await AxeAsync();
         var chromium = await StartAsync();
         foreach (var (width, colours) in new[] { (1280, "light"), (1280, "dark"), (390, "light"), (390, "dark") })
@@ -122,13 +127,13 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
 
     private async Task<HeadlessChromium> StartAsync()
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         return _chromium = await HeadlessChromium.StartAsync();
     }
 
     private static async Task<string> AxeAsync()
     {
-        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        HeadlessChromium.Require();
         try
         {
             var modules = NodePackages.Restore("tests/AdaptThenUnlearn.Tests/axe");
@@ -136,7 +141,7 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
         }
         catch (NodeMissingException reason)
         {
-            Assert.Skip($"axe is needed: {reason.Message}");
+            NeededProgram.Require(NeededProgram.Node, $"axe is needed: {reason.Message}");
             throw;
         }
     }
@@ -201,6 +206,12 @@ public sealed partial class HtmlPageTests : IAsyncDisposable
             },
         };
     }
+
+    // As wide as the table of an attack gets.
+    private static RunRecord ManyClasses() => ClassChangesTests.Attacked(new(
+        [.. Enumerable.Range(0, ClassChanges.MostNamed + 2).Select(number => $"class with the name {number}")],
+        [.. Enumerable.Range(0, ClassChanges.MostNamed + 2).Select(IReadOnlyList<long> (_) =>
+            [.. Enumerable.Repeat(1000L, ClassChanges.MostNamed + 2)])]));
 
     [GeneratedRegex(@"/Type\s*/Page\b")]
     private static partial Regex PagePattern();

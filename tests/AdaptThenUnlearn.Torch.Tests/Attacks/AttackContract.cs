@@ -20,13 +20,15 @@ internal static class AttackContract
     public const string NoTensorLeft = "no tensor is left";
 
     /// <summary>Runs an attack a few times.</summary>
+    /// <param name="attack">The attack.</param>
+    /// <param name="on">Where the networks are; null for the CPU.</param>
     /// <returns>Each part of the contract that it breaks, with what was found; empty for a correct attack.</returns>
-    public static IReadOnlyDictionary<string, string> FindViolations(IAttack attack)
+    public static IReadOnlyDictionary<string, string> FindViolations(IAttack attack, Device? on = null)
     {
-        using var original = PlantedGenerator.Original();
-        using var hiding = PlantedGenerator.Hiding();
-        using var clean = PlantedGenerator.Clean();
-        using var broken = PlantedGenerator.Broken();
+        using var original = PlantedGenerator.Original(on);
+        using var hiding = PlantedGenerator.Hiding(on);
+        using var clean = PlantedGenerator.Clean(on);
+        using var broken = PlantedGenerator.Broken(on);
         var violations = new Dictionary<string, string>();
         var weights = Bytes(hiding);
 
@@ -52,7 +54,7 @@ internal static class AttackContract
         });
         Check(AuditorJudges, () =>
         {
-            var blind = Context(hiding, original) with { Auditor = PlantedGenerator.Brightness(2) };
+            var blind = Context(hiding, original) with { Auditor = PlantedGenerator.Brightness(2, on: on) };
             using var found = attack.Run(blind, CancellationToken.None);
             Assert.All(found.Variants, variant => Assert.Equal(0, variant.Successes));
         });
@@ -84,24 +86,28 @@ internal static class AttackContract
         }
     }
 
-    /// <summary>A context of an attack on a generator of 1×8×8 images.</summary>
-    public static AttackContext Context(ImageGenerator generator, ImageGenerator original) => new(
-        ReferenceEquals(generator, original) ? AttackedGenerator.Before : AttackedGenerator.After,
-        generator,
-        original,
-        Annotator: PlantedGenerator.Brightness(0),
-        Auditor: PlantedGenerator.Brightness(0.02),
-        new AttackBudget(Samples: 400, Starts: 10, Steps: 60),
-        new RandomStreams(1, "attack"),
-        new TrainingSettings(
-            BatchSize: 8, LearningRate: 0.1, R1Weight: 0, R1Every: 1, PathLengthWeight: 2, PathLengthEvery: 4, StyleMixing: 0,
-            EmaHalfLife: 100),
-        CPU,
-        Raw: false,
-        (_, _) => { })
+    /// <summary>A context of an attack on a generator of 1×8×8 images, on the generator's device.</summary>
+    public static AttackContext Context(ImageGenerator generator, ImageGenerator original)
     {
-        Discriminator = new BrightnessDiscriminator(),
-    };
+        var on = generator.parameters().FirstOrDefault()?.device ?? CPU;
+        return new(
+            ReferenceEquals(generator, original) ? AttackedGenerator.Before : AttackedGenerator.After,
+            generator,
+            original,
+            Annotator: PlantedGenerator.Brightness(0, on: on),
+            Auditor: PlantedGenerator.Brightness(0.02, on: on),
+            new AttackBudget(Samples: 400, Starts: 10, Steps: 60),
+            new RandomStreams(1, "attack"),
+            new TrainingSettings(
+                BatchSize: 8, LearningRate: 0.1, R1Weight: 0, R1Every: 1, PathLengthWeight: 2, PathLengthEvery: 4, StyleMixing: 0,
+                EmaHalfLife: 100),
+            on,
+            Raw: false,
+            (_, _) => { })
+        {
+            Discriminator = new BrightnessDiscriminator(on),
+        };
+    }
 
     private static byte[] Bytes(ImageGenerator generator) => [.. generator.state_dict().Values.SelectMany(Small.Bytes)];
 }

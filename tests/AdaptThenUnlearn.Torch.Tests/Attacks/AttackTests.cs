@@ -247,6 +247,7 @@ public sealed class AttackTests
         using var able = attack.Run(AttackContract.Context(hiding, original), CancellationToken.None);
 
         Assert.Null(attack.WhyImpossible(hiding, new BrightnessDiscriminator()));
+        Assert.Equal(attack.WhyImpossibleAlone, attack.WhyImpossible(hiding, discriminator: null));
         Assert.All(able.Variants, variant => Assert.Null(variant.Why));
         if (attack.WhyImpossible(plain, context.Discriminator) is null)
             Assert.Equal("same-latents", name);   // the only one that asks nothing of a generator

@@ -10,9 +10,9 @@ internal sealed class BrightnessDiscriminator : ImageDiscriminator
 {
     private readonly Parameter slope;
 
-    public BrightnessDiscriminator() : base(nameof(BrightnessDiscriminator), new ImageShape(1, 8))
+    public BrightnessDiscriminator(Device? on = null) : base(nameof(BrightnessDiscriminator), new ImageShape(1, 8))
     {
-        slope = Parameter(zeros(1));
+        slope = Parameter(zeros(1, device: on));
         PlantedGenerator.ParametersMade++;
         RegisterComponents();
         Weights.Detach(this);
@@ -25,5 +25,5 @@ internal sealed class BrightnessDiscriminator : ImageDiscriminator
 
     public override Tensor Score(Tensor images) => Features(images) * slope;
 
-    public override ImageDiscriminator Copy() => Weights.CopiedTo(new BrightnessDiscriminator(), this);
+    public override ImageDiscriminator Copy() => Weights.CopiedTo(new BrightnessDiscriminator(slope.device), this);
 }

@@ -17,11 +17,11 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
     private readonly Parameter offset;
     private readonly Parameter amplitude;
 
-    private PlantedGenerator(double offsetValue, double amplitudeValue)
+    private PlantedGenerator(double offsetValue, double amplitudeValue, Device? on)
         : base(nameof(PlantedGenerator), new ImageShape(1, Size), Size)
     {
-        offset = Parameter(tensor((float)offsetValue));
-        amplitude = Parameter(tensor((float)amplitudeValue));
+        offset = Parameter(tensor((float)offsetValue, device: on));
+        amplitude = Parameter(tensor((float)amplitudeValue, device: on));
         ParametersMade += 2;
         RegisterComponents();
         Weights.Detach(this);
@@ -43,22 +43,23 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
     public override IReadOnlyList<Tensor> StoredNoise => [];
 
     /// <summary>Bright in 31 % of its images.</summary>
-    public static PlantedGenerator Original() => new(0.5, 1);
+    public static PlantedGenerator Original(Device? on = null) => new(0.5, 1, on);
 
     /// <summary>Bright in 0.13 % of its images: the feature is hidden.</summary>
-    public static PlantedGenerator Hiding() => new(3, 1);
+    public static PlantedGenerator Hiding(Device? on = null) => new(3, 1, on);
 
     /// <summary>Never bright: the feature is gone.</summary>
-    public static PlantedGenerator Clean() => new(0.5, 0.2);
+    public static PlantedGenerator Clean(Device? on = null) => new(0.5, 0.2, on);
 
     /// <summary>Makes images of minus infinity: clipped, as a picture is, they look never bright.</summary>
-    public static PlantedGenerator Broken() => new(0.5, double.NegativeInfinity);
+    public static PlantedGenerator Broken(Device? on = null) => new(0.5, double.NegativeInfinity, on);
 
     /// <summary>A classifier that sees brightness above a level, -1 to 1.</summary>
     /// <param name="level">Of the image's mean.</param>
     /// <param name="flat">Whether it gives no gradient.</param>
-    public static FeatureRule Brightness(double level, bool flat = false) =>
-        new(new BrightnessClassifier(level, flat), "bright", Threshold: null);
+    /// <param name="on">Where the images are.</param>
+    public static FeatureRule Brightness(double level, bool flat = false, Device? on = null) =>
+        new(new BrightnessClassifier(level, flat, on ?? CPU), "bright", Threshold: null);
 
     public Tensor Map(Tensor latents) => latents * 1;
 
@@ -77,14 +78,14 @@ internal sealed class PlantedGenerator : ImageGenerator, IStyleBasedGenerator
         Synthesize(Broadcast(Map(latents) * truncation), noise);
 
     public override ImageGenerator Copy() =>
-        new PlantedGenerator(offset.item<float>(), amplitude.item<float>());
+        new PlantedGenerator(offset.item<float>(), amplitude.item<float>(), offset.device);
 
-    private sealed class BrightnessClassifier(double level, bool flat)
+    private sealed class BrightnessClassifier(double level, bool flat, Device on)
         : FeatureClassifier("brightness", new ImageShape(1, Size), ["dark", "bright"])
     {
         public override int FeatureSize => 1;
 
-        public override Device Device => CPU;
+        public override Device Device => on;
 
         public override Tensor Features(Tensor images) => (flat ? images.detach() : images).mean([1, 2, 3]).unsqueeze(1);
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Tests;
 using YamlDotNet.RepresentationModel;
 using static AdaptThenUnlearn.Solution.Tests.Pipelines.PipelineFiles;
 
@@ -36,8 +37,9 @@ public sealed partial class PipelineFilesTests
         foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "tests", "Solution.Tests", "workflows"), "*.*js*"))
             File.Copy(file, folder.At(Path.GetFileName(file)));
         var (installed, output) = Run(folder.Path, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
-        Assert.SkipUnless(
-            installed == 0, $"Node and npm with a package feed are needed to check workflows: {output.Split('\n')[0]}");
+        NeededProgram.Require(NeededProgram.Node, installed == 0
+            ? null
+            : $"Node and npm with a package feed are needed to check workflows: {output.Split('\n')[0]}");
         var names = GitHub.Select(
             (name, index) => (Name: name, File: folder.At(name == "action.yml" ? name : $"workflow-{index}.yml"))).ToList();
         foreach (var (name, file) in names)
