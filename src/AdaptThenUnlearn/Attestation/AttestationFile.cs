@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Attestation;
 
@@ -47,6 +48,13 @@ public sealed class AttestationFile
         run.HasArtifact
             ? Format.FindProblem(_text, _path, run, key)
             : "cannot be compared: the record does not name one artifact";
+
+    /// <summary>
+    /// The reports that it names, by file name and digest; none where its format, or the version that wrote it, names none.
+    /// </summary>
+    /// <remarks>They count as little as the file does: ask <see cref="FindProblem"/> first.</remarks>
+    /// <exception cref="AttestationException">It cannot be read.</exception>
+    public IReadOnlyList<OutputFile> ReadReports() => Format.ReadReports(_text, _path);
 
     /// <summary>Reads a file's text.</summary>
     /// <param name="path">The file.</param>
