@@ -11,7 +11,10 @@ namespace AdaptThenUnlearn.Cli;
 /// <param name="Path">Of the record's file, absolute.</param>
 /// <param name="Record">As read.</param>
 /// <param name="Verification">Of the record and its files.</param>
-/// <param name="Diagnostics">What does not fit: reports, words, and what contradicts the record. Without missing files.</param>
+/// <param name="Diagnostics">
+/// What does not fit: words, and what contradicts the record. Without missing files, and without reports
+/// (<see cref="CompareReports"/>).
+/// </param>
 internal sealed record CheckedRecord(
     string Path, RunRecord Record, Verification Verification, IReadOnlyList<BuildMessage> Diagnostics)
 {
@@ -37,7 +40,7 @@ internal sealed record CheckedRecord(
         var lockProblems = new RecordedLock((folder, record), lockRequired, authorities).FindProblems(out var note);
         return new(path, record, verification,
         [
-            .. CheckReports(folder, record, verification.IsReworded, path),
+            .. CompareWords(record, verification, path),
             .. verification.Contradictions.Concat(lockProblems)
                 .Concat(RecordedTerms.FindProblems(folder, record, cancel)).Select(
                 problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
@@ -54,23 +57,30 @@ internal sealed record CheckedRecord(
     public AttestedRun ToAttested(CancellationToken cancel) =>
         new(Record, Verification.Verdict, Sha256Digest.FindAt(Path, cancel)!);
 
-    // Another version of the tool may use other words, so differences in its reports are only warnings.
-    private static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
+    /// <summary>What the reports beside the record say otherwise than the record, whoever asked for them.</summary>
+    /// <param name="signed">
+    /// File names of the reports that a signed statement names and that have its digest: they are the ones that were stated, in
+    /// whatever words.
+    /// </param>
+    public IEnumerable<BuildMessage> CompareReports(IReadOnlySet<string> signed) =>
+        from report in RunReports.FindAltered(Folder, Record)
+        where !signed.Contains(report)
+        select Different(Record, $"{report} does not match the record", "`atu report` writes it again", Path);
+
+    private static IEnumerable<BuildMessage> CompareWords(RunRecord record, Verification verification, string path)
+    {
+        if (verification.IsReworded)
+            yield return Different(
+                record, "an explanation or a warning in the recorded verdict does not match the recorded readings",
+                "restore run.json as the run wrote it, or run `atu govern` again", path);
+    }
+
+    // Another version of the tool may use other words, so what differs from its words is only a warning.
+    private static BuildMessage Different(RunRecord record, string what, string remedy, string path)
     {
         var (severity, how) = record.Tool == Machine.ToolVersion
             ? (Severity.Error, "it was changed")
             : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
-        foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(
-                severity,
-                GateCodes.InvalidRecord,
-                $"{report} does not match the record: {how}. `atu report` writes it again",
-                path);
-        if (wordingDiffers)
-            yield return new BuildMessage(
-                severity,
-                GateCodes.InvalidRecord,
-                $"an explanation or a warning in the recorded verdict does not match the recorded " +
-                    $"readings: {how}", path);
+        return new(severity, GateCodes.InvalidRecord, $"{what}: {how}. {remedy}", path);
     }
 }

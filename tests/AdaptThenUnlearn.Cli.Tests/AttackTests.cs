@@ -256,7 +256,11 @@ public sealed class AttackTests(SmallHouse house) : IClassFixture<SmallHouse>
             File.Delete(file);
         Assert.Contains("holds no images", Atu.Run([.. attack, "inversion"]).Errors, StringComparison.Ordinal);
         Directory.Delete(house.At("real-images"));
-        Assert.NotEqual(0, Atu.Run([.. attack, "inversion"]).ExitCode);
+        var (missing, _, missingErrors) = Atu.Run([.. attack, "inversion"]);
+        Assert.Equal(2, missing);
+        Assert.Contains(
+            $"--images {house.At("real-images")}: there is no such folder; name one with real pictures that show the feature",
+            missingErrors, StringComparison.Ordinal);
 
         string Asked() =>
             (string)JsonNode.Parse(File.ReadAllText(house.At("inverted-out/cells/inversion-ban-after.json")))!["asked"]!;

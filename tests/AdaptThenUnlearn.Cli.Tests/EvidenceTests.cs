@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Attestation;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -242,6 +244,116 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         });
     }
 
+    // To this build, the record and its reports are another one's: words that differ are only a warning.
+    [Fact]
+    public void Verify_ReportsThatWereAttested_AreHeldToTheirDigestsByAnotherBuildToo()
+    {
+        var record = Record("stated-reports", "\"maxRate\": 0.9");
+        RunRecordFile.Write(record, RunRecordFile.Read(record) with { Tool = "atu 0.0.1" });
+        var folder = Path.GetDirectoryName(record)!;
+        WriteKeys("key.pem", "public.pem");
+        string[] attest = ["attest", record, "--key", Key("key.pem")];
+        string[] verify = ["verify", record, "--key", Key("public.pem"), "--attestation", folder];
+        var unlike = Atu.Run(attest);   // its report.md says another tool
+        Assert.Equal(0, unlike.ExitCode);
+        Assert.Contains(
+            "`atu report` writes it again; until then, no statement names it", unlike.Errors, StringComparison.Ordinal);
+        Assert.Contains("warning ATU3003: report.md does not match", Atu.Run(verify).Errors, StringComparison.Ordinal);
+        string[] reports = ["report.html", "report.md", "junit.xml", "report.sarif"];
+        Assert.Equal(0, Atu.Run("report", record, "--format", "html,markdown,junit,sarif").ExitCode);
+        Assert.Equal(0, Atu.Run(attest).ExitCode);
+        var valid = Atu.Run(verify);
+        Assert.True(valid.ExitCode == 0, valid.Errors);
+        Assert.DoesNotContain("ATU300", valid.Errors, StringComparison.Ordinal);
+
+        foreach (var name in reports)
+        {
+            var path = Path.Combine(folder, name);
+            var text = File.ReadAllText(path);
+            File.WriteAllText(path, text.Replace("Passed", "Pazzed", StringComparison.OrdinalIgnoreCase) + " ");
+
+            var unsigned = Atu.Run("verify", record);
+            Assert.Equal(0, unsigned.ExitCode);
+            Assert.Contains($"warning ATU3003: {name} does not match the record", unsigned.Errors, StringComparison.Ordinal);
+            var changed = Atu.Run(verify);
+            Assert.Equal(1, changed.ExitCode);
+            Assert.Contains(
+                $"error ATU3007: the attestation names another file: report {name} has changed", changed.Errors,
+                StringComparison.Ordinal);
+            Assert.Contains("Put the stated one back", changed.Errors, StringComparison.Ordinal);
+            File.Delete(path);
+            var deleted = Atu.Run(verify);
+            Assert.Equal(3, deleted.ExitCode);
+            Assert.Contains(
+                $"error ATU3006: 1 file was not here to check: report {name};", deleted.Errors, StringComparison.Ordinal);
+            Assert.Equal(0, Atu.Run([.. verify, "--readings"]).ExitCode);
+            File.WriteAllText(path, text);
+        }
+
+        // Made later: no statement names it, so its text is compared.
+        Assert.Equal(0, Atu.Run("report", record, "--format", "badge").ExitCode);
+        Assert.DoesNotContain("ATU3003", Atu.Run(verify).Errors, StringComparison.Ordinal);
+        File.AppendAllText(Path.Combine(folder, "report.badge.svg"), " ");
+        var later = Atu.Run(verify);
+        Assert.Equal(0, later.ExitCode);
+        Assert.Contains("warning ATU3003: report.badge.svg does not match the record", later.Errors, StringComparison.Ordinal);
+    }
+
+    // To this build the words are wrong, and the signature says that they are the ones of whoever signed.
+    [Fact]
+    public void Verify_ReportInOtherWordsThatWasSigned_IsTheOneThatWasStated()
+    {
+        var record = Record("signed-words", "\"maxRate\": 0.9");
+        var report = Path.Combine(Path.GetDirectoryName(record)!, "report.md");
+        File.AppendAllText(report, "In other words.\n");
+        WriteKeys("key.pem", "public.pem");
+        using (var key = SigningKey.ReadPrivate(Key("key.pem")))
+        {
+            var run = RunRecordFile.Read(record);
+            var attested = new AttestedRun(run, run.Verdict, Sha256Digest.ComputeFile(record))
+            {
+                Reports = [new OutputFile(OutputRoles.Report, "report.md", Sha256Digest.ComputeFile(report))],
+            };
+            File.WriteAllText(Key("run.dsse.json"), AttestationFormats.Default.Write(attested, key));
+            File.WriteAllText(Key("run.intoto.json"), AttestationFormats.Default.Write(attested, key: null));
+        }
+
+        var signed = Atu.Run("verify", record, "--attestation", Key("run.dsse.json"), "--key", Key("public.pem"));
+        var unsigned = Atu.Run("verify", record, "--attestation", Key("run.intoto.json"));
+
+        Assert.True(signed.ExitCode == 0, signed.Errors);
+        Assert.Equal(1, unsigned.ExitCode);
+        Assert.Contains("error ATU3003: report.md does not match the record", unsigned.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verify_FileOfAnArgumentIsMissing_SaysWhatToDo()
+    {
+        var record = Record("nowhere", "\"maxRate\": 0.9");
+        WriteKeys("key.pem", "public.pem");
+        Assert.Equal(0, Atu.Run("attest", record, "--key", Key("key.pem")).ExitCode);
+        var envelope = Path.Combine(Path.GetDirectoryName(record)!, "run.dsse.json");
+
+        var noKey = Atu.Run("verify", record, "--attestation", envelope, "--key", Key("nowhere.pem"));
+        var noAttestation = Atu.Run("verify", record, "--attestation", Key("nowhere.json"), "--key", Key("public.pem"));
+        var noPrivateKey = Atu.Run("attest", record, "--key", Key("nowhere.pem"));
+
+        foreach (var (refused, remedy) in new[]
+        {
+            (noKey, "nowhere.pem cannot be read as a public key on the curve P-256, P-384 or P-521: there is no such file; name "
+                + "the file of the signer's public key; `openssl ec -in key.pem -pubout -out public.pem` writes it"),
+            (noAttestation, "nowhere.json cannot be read as an attestation: there is no such file; name a file that `atu attest` "
+                + "wrote, or the folder that holds it"),
+            (noPrivateKey, "nowhere.pem cannot be read as a private key on the curve P-256: there is no such file; name the file "
+                + "of your private key; `openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes one"),
+        })
+        {
+            Assert.Equal(3, refused.ExitCode);
+            Assert.Contains("error ATU2001: ", refused.Errors, StringComparison.Ordinal);
+            Assert.Contains(remedy, refused.Errors, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("\"maxRate\": 0.001", "model-signing", true, 1, "may not be released")]
     [InlineData("\"maxRate\": 0.9", "model-signing", false, 2, "--format model-signing is a signature")]
@@ -263,6 +375,9 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
     // Whatever is asked for, what was changed is never valid.
     [Theory]
     [InlineData("report.md", false)]
+    [InlineData("report.html", false)]   // the policy does not ask for these three
+    [InlineData("junit.xml", false)]
+    [InlineData("report.sarif", false)]
     [InlineData("run.json", false)]
     [InlineData("images/before-after.png", true)]
     [InlineData("tampered.safetensors", true)]

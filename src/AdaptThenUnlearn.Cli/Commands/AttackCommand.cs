@@ -109,6 +109,10 @@ public sealed class AttackCommand(Terminal terminal)
         if (images is not null && attacks.All(attack => attack.Name != AttackLimit.TakesImages))
             throw new BadArgumentException(
                 $"--images {images}: only {AttackLimit.TakesImages} reads images; add it to --attacks, or leave the folder out");
+        if (images is not null && !Directory.Exists(images))
+            throw new BadArgumentException(
+                $"--images {images}: there is no such folder; name one with real pictures that show the feature, or leave the "
+                    + "option out");
         var subject = AttackSubject.Find(
             parsed.GetRequiredValue(_subject).ToString(),
             parsed.GetValue(_after)?.FullName,

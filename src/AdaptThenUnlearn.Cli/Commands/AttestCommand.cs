@@ -50,15 +50,28 @@ public sealed class AttestCommand(Terminal terminal)
         var path = parsed.GetRequiredValue(_record).FullName;
         var checkedRun = CheckedRecord.Read(path, cancel);
         var verification = checkedRun.Verification;
-        foreach (var message in checkedRun.Diagnostics.Concat(verification.MissingFiles.Select(
+        List<BuildMessage> diagnostics =
+        [
+            .. checkedRun.CompareReports(signed: new HashSet<string>()).Select(
+                message => message.Severity == Severity.Error
+                    ? message
+                    : message with { Text = $"{message.Text}; until then, no statement names it" }),
+            .. checkedRun.Diagnostics,
+        ];
+        foreach (var message in diagnostics.Concat(verification.MissingFiles.Select(
             file => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, file.Problem!, path))))
             terminal.WriteDiagnostic(
                 message.Severity == Severity.Error ? message with { Text = $"{message.Text}; nothing was attested" } : message);
-        if (checkedRun.Diagnostics.Any(message => message.Severity == Severity.Error))
+        if (diagnostics.Exists(message => message.Severity == Severity.Error))
             return ExitCodes.GateFailed;
         if (verification.MissingFiles.Count > 0)
             return ExitCodes.NotFinished;
-        var run = checkedRun.ToAttested(cancel);
+
+        // Name only reports that say what the record says to this version: nobody else could tell later what was signed.
+        var run = checkedRun.ToAttested(cancel) with
+        {
+            Reports = RunReports.FindUnaltered(checkedRun.Folder, checkedRun.Record),
+        };
         if (formats.Select(format => format.FindObstacle(run)).OfType<string>().FirstOrDefault() is { } obstacle)
         {
             terminal.WriteDiagnostic(new BuildMessage(

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using AdaptThenUnlearn.Attestation;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -43,10 +42,11 @@ public static class VerifyCommand
             var authorities = RecordedLock.ReadAuthorities(parsed.GetValue(authority)?.FullName);
             var run = CheckedRecord.Read(path, cancel, PolicyLocks.AreRequired(parsed), authorities);
             var (record, verification) = (run.Record, run.Verification);
+            var attested = CheckedAttestations.Read(
+                parsed.GetValue(attestations) ?? [], parsed.GetValue(key)?.FullName, run, cancel);
             List<BuildMessage> diagnostics =
             [
-                .. run.Diagnostics,
-                .. CheckAttestations(parsed.GetValue(attestations) ?? [], parsed.GetValue(key)?.FullName, run, cancel),
+                .. run.CompareReports(attested.SignedReports), .. run.Diagnostics, .. attested.Diagnostics,
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             if (record.SchemaVersion == RunRecord.SchemaVersionWithoutErrors)
@@ -57,7 +57,7 @@ public static class VerifyCommand
             if (run.LockNote is { } note)
                 terminal.WriteStatus($"{record.Policy.Name}: {note}");
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
-            var missing = verification.MissingFiles;
+            var missing = verification.MissingFiles.Concat(attested.MissingReports).ToList();
             if (missing.Count > 0)
                 terminal.WriteDiagnostic(DescribeMissing(missing, parsed.GetValue(readings), path));
             CreateVerdictPrinter(terminal, record, path, cancel)
@@ -81,56 +81,6 @@ public static class VerifyCommand
                 : ExitCodes.Passed;
         });
         return command;
-    }
-
-    private static List<BuildMessage> CheckAttestations(
-        FileInfo[] files, string? keyFile, CheckedRecord run, CancellationToken cancel)
-    {
-        if (files.Length == 0)
-            return keyFile is null ? [] : throw new BadArgumentException("--key is for --attestation; name the attestation too");
-
-        var attestations = files.SelectMany(file => FindAttestations(file.FullName))
-            .Select(path => (Path: path, File: AttestationFile.Read(path))).ToList();
-        if (keyFile is null && attestations.Find(each => each.File.IsSigned).Path is { } signed)
-            throw new BadArgumentException($"{signed} is signed; name the signer's public key with --key");
-        using var key = keyFile is null ? null : SigningKey.ReadPublic(keyFile);
-        var attested = run.ToAttested(cancel);
-        List<BuildMessage> messages = [];
-        foreach (var (path, file) in attestations)
-            if (file.FindProblem(attested, key) is { } problem)
-                messages.Add(new BuildMessage(Severity.Error, GateCodes.Attestation, $"the attestation {problem}", path));
-
-        // A key asks for a signature that covers the record, of which every unsigned file is made. Only the signed statement
-        // names it; a signature over the generator's files says nothing of what was measured.
-        var statement = AttestationFormats.Default;
-        if (attestations.Exists(each => each.File.IsSigned && each.File.Format == statement))
-            return messages;
-        if (key is not null)
-            messages.Add(new BuildMessage(
-                Severity.Error, GateCodes.Attestation,
-                $"no signed {statement.Name} statement is among the attestations, and --key asks for a signature that covers the "
-                    + $"record; `atu attest {run.Path} --key KEY` writes it ({statement.SignedFileName})",
-                attestations[0].Path));
-        else
-            messages.AddRange(attestations.Where(each => !each.File.IsSigned).Select(each => new BuildMessage(
-                Severity.Warning, GateCodes.Attestation, "the attestation is unsigned: it does not show who made it",
-                each.Path)));
-        return messages;
-    }
-
-    // A folder stands for the files that atu attest writes: of each format the signed one, or else the unsigned.
-    private static List<string> FindAttestations(string path)
-    {
-        if (!Directory.Exists(path))
-            return [path];
-        var found = AttestationFormats.All
-            .Select(format => new[] { format.SignedFileName, format.UnsignedFileName }.OfType<string>()
-                .Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists))
-            .OfType<string>().ToList();
-        return found.Count > 0
-            ? found
-            : throw new BadArgumentException(
-                $"{path} has no attestation ({string.Join(", ", AttestationFormats.FileNames)}); `atu attest` writes them");
     }
 
     private static BuildMessage DescribeMissing(IReadOnlyList<FileCheck> missing, bool byReadings, string path)

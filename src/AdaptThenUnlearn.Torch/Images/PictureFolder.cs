@@ -88,6 +88,11 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
         {
             return read();
         }
+        catch (DirectoryNotFoundException missing)
+        {
+            throw new ImageFileException(
+                folder, $"there is no such folder; name one that holds {PictureKinds.Read(bitmaps: false)} files", missing);
+        }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
             throw new ImageFileException(folder, $"the folder cannot be read: {failed.Message}", failed);

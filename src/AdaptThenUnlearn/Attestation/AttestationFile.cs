@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Attestation;
 
@@ -21,7 +22,8 @@ public sealed class AttestationFile
 
     /// <summary>Reads a file of at most 16 MiB.</summary>
     /// <exception cref="AttestationException">It cannot be read, or looks like no format.</exception>
-    public static AttestationFile Read(string path) => Parse(ReadText(path, MaxBytes, "cannot be read"), path);
+    public static AttestationFile Read(string path) => Parse(
+        ReadText(path, MaxBytes, "an attestation", "name a file that `atu attest` wrote, or the folder that holds it"), path);
 
     /// <summary>Reads a text.</summary>
     /// <param name="text">As <c>atu attest</c> or another signer wrote it.</param>
@@ -47,20 +49,32 @@ public sealed class AttestationFile
             ? Format.FindProblem(_text, _path, run, key)
             : "cannot be compared: the record does not name one artifact";
 
+    /// <summary>
+    /// The reports that it names, by file name and digest; none where its format, or the version that wrote it, names none.
+    /// </summary>
+    /// <remarks>They count as little as the file does: ask <see cref="FindProblem"/> first.</remarks>
+    /// <exception cref="AttestationException">It cannot be read.</exception>
+    public IReadOnlyList<OutputFile> ReadReports() => Format.ReadReports(_text, _path);
+
     /// <summary>Reads a file's text.</summary>
     /// <param name="path">The file.</param>
     /// <param name="maxBytes">A longer file is refused.</param>
-    /// <param name="problem">What an error says before the reason.</param>
+    /// <param name="what">What the file is to be, for errors.</param>
+    /// <param name="remedy">What to do where it cannot be read.</param>
     /// <exception cref="AttestationException">It cannot be read.</exception>
-    internal static string ReadText(string path, long maxBytes, string problem)
+    internal static string ReadText(string path, long maxBytes, string what, string remedy)
     {
         try
         {
             return RegularFile.ReadAllText(path, maxBytes);
         }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new AttestationException(path, $"cannot be read as {what}: there is no such file; {remedy}", missing);
+        }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new AttestationException(path, $"{problem}: {refused.Message}", refused);
+            throw new AttestationException(path, $"cannot be read as {what}: {refused.Message}; {remedy}", refused);
         }
     }
 }

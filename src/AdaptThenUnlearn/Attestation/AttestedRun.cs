@@ -10,6 +10,12 @@ namespace AdaptThenUnlearn.Attestation;
 /// <param name="RecordSha256">Digest of the record's file; 64 lower-case hexadecimal digits.</param>
 public sealed record AttestedRun(RunRecord Record, Verdict Verdict, string RecordSha256)
 {
+    /// <summary>
+    /// The reports beside the record that the statement names, by file name and digest; null for a statement that names none, as
+    /// earlier versions wrote them.
+    /// </summary>
+    public IReadOnlyList<OutputFile>? Reports { get; init; }
+
     /// <summary>The generator that was judged, released or rejected.</summary>
     /// <exception cref="InvalidOperationException">The record does not name exactly one.</exception>
     public OutputFile Artifact => Record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role));

@@ -24,7 +24,8 @@ public sealed class CertificateTrust : IDisposable
         X509Certificate2Collection found = [];
         try
         {
-            found.ImportFromPem(AttestationFile.ReadText(path, MaxBytes, "cannot be read as certificates"));
+            found.ImportFromPem(AttestationFile.ReadText(
+                path, MaxBytes, "certificates", "name the PEM file with the certificates that you trust"));
         }
         catch (CryptographicException damaged)
         {

@@ -60,10 +60,13 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
     /// <summary>The envelope as one line of JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, _json) + "\n";
 
+    /// <summary>The payload, whoever signed it.</summary>
+    internal byte[] DecodePayload() => Convert.FromBase64String(Payload);
+
     /// <summary>The payload, if a key signed it; null if no signature is the key's.</summary>
     public byte[]? OpenWith(SigningKey key)
     {
-        var payload = Convert.FromBase64String(Payload);
+        var payload = DecodePayload();
         var signed = Encode(PayloadType, payload);
         return Signatures.Any(signature => key.Verifies(signed, Convert.FromBase64String(signature.Sig))) ? payload : null;
     }

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Runs;
+
 namespace AdaptThenUnlearn.Attestation;
 
 /// <summary>
@@ -42,4 +44,11 @@ public interface IAttestationFormat
     /// <param name="key">That must have signed it; null for an unsigned text.</param>
     /// <exception cref="AttestationException">It cannot be read, or it is signed and there is no key.</exception>
     string? FindProblem(string text, string path, AttestedRun run, SigningKey? key);
+
+    /// <summary>The reports that a text names, by file name and digest; none in a format that names none.</summary>
+    /// <remarks>They count as little as the text does: ask <see cref="FindProblem"/> first.</remarks>
+    /// <param name="text">In which <see cref="FindProblem"/> found no problem.</param>
+    /// <param name="path">Of the file, for errors.</param>
+    /// <exception cref="AttestationException">It cannot be read.</exception>
+    IReadOnlyList<OutputFile> ReadReports(string text, string path) => [];
 }

@@ -31,7 +31,7 @@ public sealed class InTotoFormat : IAttestationFormat
     /// <inheritdoc/>
     public string Write(AttestedRun run, SigningKey? key)
     {
-        var text = TestResultStatement.ToText(TestResultStatement.Create(run.Record, run.Verdict, run.RecordSha256));
+        var text = TestResultStatement.ToText(TestResultStatement.Create(run));
         return key is null
             ? text
             : DsseEnvelope.Sign(DsseEnvelope.InTotoType, Encoding.UTF8.GetBytes(text), key).ToJson();
@@ -58,9 +58,17 @@ public sealed class InTotoFormat : IAttestationFormat
                 return "does not hold an in-toto statement";
         }
 
+        // Which reports lay beside the record is for the statement to say; whether they still do is asked elsewhere.
         // Another signer may write a statement in another form; an unsigned one is this tool's own.
-        return TestResultStatement.FindDifference(
-                statement, TestResultStatement.Create(run.Record, run.Verdict, run.RecordSha256))
-            ?? (key is null && text != Write(run, key: null) ? "was changed after it was written" : null);
+        var stated = run with { Reports = TestResultStatement.FindReports(statement) };
+        return TestResultStatement.FindDifference(statement, TestResultStatement.Create(stated))
+            ?? (key is null && text != Write(stated, key: null) ? "was changed after it was written" : null);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<OutputFile> ReadReports(string text, string path)
+    {
+        var statement = IsSigned(text) ? RegularFile.DecodeText(DsseEnvelope.Parse(text, path).DecodePayload()) : text;
+        return (TestResultStatement.TryParse(statement, out var parsed) ? TestResultStatement.FindReports(parsed) : null) ?? [];
     }
 }

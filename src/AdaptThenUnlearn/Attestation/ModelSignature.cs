@@ -17,7 +17,11 @@ public sealed class ModelSignature
 
     /// <summary>Reads a bundle of at most 16 MiB.</summary>
     /// <exception cref="AttestationException">It cannot be read, or is none.</exception>
-    public static ModelSignature Read(string path) => Parse(AttestationFile.ReadText(path, MaxBytes, "cannot be read"), path);
+    public static ModelSignature Read(string path) => Parse(
+        AttestationFile.ReadText(
+            path, MaxBytes, "a model signature",
+            "name the signature's file (`atu attest RECORD --format model-signing --key KEY` writes model.sig)"),
+        path);
 
     /// <summary>Reads a bundle's text.</summary>
     /// <param name="text">JSON; anybody may have written it.</param>

@@ -10,6 +10,8 @@ namespace AdaptThenUnlearn.Attestation;
 public sealed class SigningKey : IDisposable
 {
     private const long MaxBytes = 64 << 10;
+    private const string MakeKey = "`openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes";
+    private const string MakePublic = "`openssl ec -in key.pem -pubout -out public.pem` writes";
     private const string P256 = "1.2.840.10045.3.1.7";   // secp256r1, by RFC 5480
 
     // Each curve has the hash of its size, as ECDSA in RFC 7518, section 3.4.
@@ -37,7 +39,8 @@ public sealed class SigningKey : IDisposable
     /// <exception cref="AttestationException">It is none, or cannot be read.</exception>
     public static SigningKey ReadPrivate(string path)
     {
-        var key = Read(path, "a private key on the curve P-256", "PRIVATE KEY", [P256]);
+        var key = Read(
+            path, "a private key on the curve P-256", "PRIVATE KEY", [P256], $"name the file of your private key; {MakeKey} one");
         try
         {
             key._key.ExportParameters(includePrivateParameters: true);
@@ -53,7 +56,9 @@ public sealed class SigningKey : IDisposable
     /// <summary>Reads a public key: <c>PUBLIC KEY</c> (SubjectPublicKeyInfo), on P-256, P-384 or P-521.</summary>
     /// <exception cref="AttestationException">It is none, or cannot be read.</exception>
     public static SigningKey ReadPublic(string path) =>
-        Read(path, "a public key on the curve P-256, P-384 or P-521", "PUBLIC KEY", _hashes.Keys);
+        Read(
+            path, "a public key on the curve P-256, P-384 or P-521", "PUBLIC KEY", _hashes.Keys,
+            $"name the file of the signer's public key; {MakePublic} it from the private one");
 
     /// <summary>Signs; the signature is an ASN.1 sequence, as OpenSSL and cosign write it.</summary>
     public byte[] Sign(byte[] data) => _key.SignData(data, _hash, DSASignatureFormat.Rfc3279DerSequence);
@@ -87,9 +92,10 @@ public sealed class SigningKey : IDisposable
             ? hash
             : null;
 
-    private static SigningKey Read(string path, string what, string label, IReadOnlyCollection<string> curves)
+    private static SigningKey Read(
+        string path, string what, string label, IReadOnlyCollection<string> curves, string remedy)
     {
-        var text = AttestationFile.ReadText(path, MaxBytes, $"cannot be read as {what}");
+        var text = AttestationFile.ReadText(path, MaxBytes, what, remedy);
         if (text.Contains("ENCRYPTED", StringComparison.Ordinal))
             throw new AttestationException(
                 path, "is encrypted; decrypt it for this job, for example with `openssl pkey -in KEY -out DECRYPTED`");
@@ -109,8 +115,7 @@ public sealed class SigningKey : IDisposable
             key.Dispose();
             throw new AttestationException(
                 path,
-                $"is not {what} in PEM; `openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes "
-                    + "a key, and `openssl ec -in key.pem -pubout -out public.pem` its public part",
+                $"is not {what} in PEM; {MakeKey} a key, and {MakePublic} its public part",
                 none);
         }
     }

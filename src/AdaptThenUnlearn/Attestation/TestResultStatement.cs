@@ -12,7 +12,10 @@ namespace AdaptThenUnlearn.Attestation;
 /// By <see href="https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md">Statement v1</see> and
 /// <see href="https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md">test-result v0.1</see>. The
 /// subject is the artifact. Rules are the tests: one that is waived or only warns is a warning, and one that was not measured has
-/// failed. Rules that do not apply are left out. The configuration is what the run read, and its record.
+/// failed. Rules that do not apply are left out. The configuration is what the run read, and its record. The reports beside the
+/// record are no configuration, and nobody tested them: they stand in an
+/// <see href="https://github.com/in-toto/attestation/blob/main/spec/v1/resource_descriptor.md">annotation</see> of the record,
+/// which consumers that do not know it ignore.
 /// </remarks>
 public static class TestResultStatement
 {
@@ -22,6 +25,9 @@ public static class TestResultStatement
     /// <summary>The kind of predicate.</summary>
     public const string PredicateType = "https://in-toto.io/attestation/test-result/v0.1";
 
+    private const string Annotations = "annotations";
+    private const string ReportsField = "atuReports";   // annotations are to have names that no other producer uses
+
     private static readonly JsonSerializerOptions _json = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -29,12 +35,10 @@ public static class TestResultStatement
     };
 
     /// <summary>Writes the statement.</summary>
-    /// <param name="record">Of the run, valid, with one artifact.</param>
-    /// <param name="verdict">The record's, judged today.</param>
-    /// <param name="recordSha256">Digest of the record's file.</param>
-    public static JsonObject Create(RunRecord record, Verdict verdict, string recordSha256)
+    /// <param name="run">Valid, with one artifact.</param>
+    public static JsonObject Create(AttestedRun run)
     {
-        var artifact = record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role));
+        var (record, verdict, artifact) = (run.Record, run.Verdict, run.Artifact);
         var predicate = new JsonObject
         {
             ["result"] = Result(verdict.Outcome),
@@ -44,7 +48,7 @@ public static class TestResultStatement
                 Resource($"policy {record.Policy.Name} in effect", record.PolicySource.EffectiveSha256),
                 .. record.Inputs.Where(input => input.Role != Policies.InputRoles.Policy)
                     .Select(input => Resource(input.Role, input.Sha256)),
-                Resource(RunRecord.FileName, recordSha256),
+                RecordOf(run),
             ]),
         };
         if (record.Origin?.BuildUrl is { } address)
@@ -55,7 +59,7 @@ public static class TestResultStatement
         return new JsonObject
         {
             ["_type"] = Type,
-            ["subject"] = new JsonArray(Resource(Path.GetFileName(artifact.Path), artifact.Sha256)),
+            ["subject"] = new JsonArray(Resource(run.ArtifactName, artifact.Sha256)),
             ["predicateType"] = PredicateType,
             ["predicate"] = predicate,
         };
@@ -88,6 +92,29 @@ public static class TestResultStatement
         return statement is not null;
     }
 
+    /// <summary>The reports that a statement names beside its record, by file name and digest.</summary>
+    /// <param name="statement">Of any kind; anybody may have written it.</param>
+    /// <returns>Null where there is no list, as in statements of earlier versions, or one that this tool did not write.</returns>
+    public static IReadOnlyList<OutputFile>? FindReports(JsonObject statement)
+    {
+        var record = (Find(statement, "predicate", "configuration") as JsonArray)?
+            .LastOrDefault(resource => TextAt(resource, "name") == RunRecord.FileName);
+        if (Find(record, Annotations, ReportsField) is not JsonArray listed)
+            return null;
+
+        List<OutputFile> reports = [];
+        foreach (var each in listed)
+        {
+            if (TextAt(each, "name") is not { } name || TextAt(each, "digest", "sha256") is not { } sha256 || !IsFileName(name))
+                return null;
+            reports.Add(new OutputFile(OutputRoles.Report, name, sha256));
+        }
+
+        return reports;
+
+        static bool IsFileName(string name) => name == Path.GetFileName(name) && !name.Contains('\\', StringComparison.Ordinal);
+    }
+
     /// <summary>What an attestation says otherwise than its run; null where it says the same.</summary>
     /// <param name="attested">The attestation's statement.</param>
     /// <param name="expected">The statement of the run today.</param>
@@ -111,9 +138,6 @@ public static class TestResultStatement
             if (!JsonNode.DeepEquals(Find(attested, path), Find(expected, path)))
                 return what;
         return "does not say what the record gives";
-
-        static JsonNode? Find(JsonNode? node, IEnumerable<string> path) =>
-            path.Aggregate(node, (found, name) => (found as JsonObject)?[name]);
     }
 
     /// <summary>An outcome as this predicate names it.</summary>
@@ -125,6 +149,23 @@ public static class TestResultStatement
         _ => "FAILED",
     };
 
+    private static JsonObject RecordOf(AttestedRun run)
+    {
+        var record = Resource(RunRecord.FileName, run.RecordSha256);
+        if (run.Reports is { } reports)
+            record[Annotations] = new JsonObject
+            {
+                [ReportsField] = new JsonArray([.. reports.Select(report => Resource(report.Path, report.Sha256))]),
+            };
+        return record;
+    }
+
     private static JsonObject Resource(string name, string sha256) =>
         new() { ["name"] = name, ["digest"] = new JsonObject { ["sha256"] = sha256 } };
+
+    private static JsonNode? Find(JsonNode? node, params IEnumerable<string> path) =>
+        path.Aggregate(node, (found, name) => (found as JsonObject)?[name]);
+
+    private static string? TextAt(JsonNode? node, params IEnumerable<string> path) =>
+        Find(node, path) is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 }

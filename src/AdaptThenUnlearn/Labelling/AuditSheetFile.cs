@@ -58,18 +58,4 @@ public static class AuditSheetFile
                 unreadable);
         }
     }
-
-    /// <summary>The audit in a file, complete or not; null where there is none that can be read.</summary>
-    /// <param name="path">The file; it need not exist.</param>
-    public static AuditSheet? Find(string path)
-    {
-        try
-        {
-            return Path.Exists(path) ? Read(path).Sheet : null;
-        }
-        catch (LabelException)
-        {
-            return null;
-        }
-    }
 }

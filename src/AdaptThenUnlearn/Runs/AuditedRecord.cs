@@ -21,7 +21,7 @@ public static class AuditedRecord
 
     /// <summary>
     /// Warns of audits of the judged generator that lie in a run's folder and are not counted: a person may have seen what the
-    /// auditor did not.
+    /// auditor did not. A file of an audit's name that cannot be read as one may have been such an audit before it was damaged.
     /// </summary>
     /// <param name="record">Of the run.</param>
     /// <param name="folder">The run's folder.</param>
@@ -30,19 +30,34 @@ public static class AuditedRecord
     public static IEnumerable<Remark> WarnOfLeftOut(RunRecord record, string folder, bool onlyComplete)
     {
         var judged = (record.After ?? record.Before).GeneratorSha256;
-        foreach (var feature in record.Policy.UndesiredFeatures.Select(feature => feature.Name)
-            .Where(feature => record.Inputs.All(input => input.Role != InputRoles.Audit(feature))))
+        var found =
+            from feature in record.Policy.UndesiredFeatures.Select(feature => feature.Name)
+            where record.Inputs.All(input => input.Role != InputRoles.Audit(feature))
+            from file in new[] { AuditSheetFile.NameFor(feature, isOnly: true), AuditSheetFile.NameFor(feature, isOnly: false) }
+            where Path.Exists(Path.Combine(folder, file))
+            select WhyLeftOut(feature, file) is { } why
+                ? new Remark(
+                    RemarkAbout,
+                    $"{file} lies beside the record, and was not counted: a person may have seen what the auditor did not; {why}",
+                    IsWarning: true)
+                : null;
+        return found.OfType<Remark>().Distinct();
+
+        // With what to do about it; null for an audit that is of something else, or not yet complete.
+        string? WhyLeftOut(string feature, string file)
         {
-            string[] files = [AuditSheetFile.NameFor(feature, isOnly: true), AuditSheetFile.NameFor(feature, isOnly: false)];
-            foreach (var file in files)
-                if (AuditSheetFile.Find(Path.Combine(folder, file)) is { } sheet
-                    && sheet.Feature == feature && sheet.Artifact == judged
-                    && !(onlyComplete && sheet.Answered < sheet.Items.Count))
-                    yield return new Remark(
-                        RemarkAbout,
-                        $"{file} lies beside the record, and was not counted: a person may have seen what the auditor did not; "
-                            + $"`atu govern POLICY --audit {file}` judges with it",
-                        IsWarning: true);
+            try
+            {
+                var sheet = AuditSheetFile.Read(Path.Combine(folder, file)).Sheet;
+                return sheet.Feature != feature || sheet.Artifact != judged
+                    || (onlyComplete && sheet.Answered < sheet.Items.Count)
+                    ? null
+                    : $"`atu govern POLICY --audit {file}` judges with it";
+            }
+            catch (LabelException)
+            {
+                return "it is damaged or was edited: restore it, or begin a new audit with `atu label --audit`";
+            }
         }
     }
 

@@ -3,8 +3,10 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Whether a file that a record names is the one that the run read or wrote.</summary>
-/// <param name="Role">As recorded.</param>
+/// <summary>
+/// Whether a file that a record names is the one that the run read or wrote, or a report is the one that was stated.
+/// </summary>
+/// <param name="Role">As recorded; <see cref="OutputRoles.Report"/> for a report.</param>
 /// <param name="Path">As recorded: relative to the run's folder where that is possible.</param>
 /// <param name="State">What the check found.</param>
 /// <param name="Problem">One sentence; null where the file fits.</param>
@@ -40,20 +42,35 @@ public sealed record FileCheck(string Role, string Path, FileState State, string
             var full = System.IO.Path.Combine(folder, path);
             var (state, why) = !mayBeFolder && Directory.Exists(full)
                 ? (FileState.Differs, "is a folder, and must be a file")
-                : Compare(full, expected, cancel);
+                : Compare(full, expected, "record", cancel);
             return new(role, path, state, why is null ? null : $"{role} {path} {why}");
         }
     }
 
+    /// <summary>Checks the reports that a statement names.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="stated">By file name and digest.</param>
+    /// <param name="cancel">Ends hashing soon.</param>
+    public static IEnumerable<FileCheck> CheckReports(
+        string folder, IEnumerable<OutputFile> stated, CancellationToken cancel = default)
+    {
+        foreach (var (role, name, sha256) in stated)
+        {
+            var (state, why) = Compare(System.IO.Path.Combine(folder, name), sha256, "statement", cancel);
+            yield return new(role, name, state, why is null ? null : $"{role} {name} {why}");
+        }
+    }
+
     // What is there and cannot be read counts as different: nothing shows that it fits.
-    private static (FileState State, string? Why) Compare(string path, string expected, CancellationToken cancel) =>
+    private static (FileState State, string? Why) Compare(
+        string path, string expected, string source, CancellationToken cancel) =>
         Sha256Digest.FindAt(path, cancel) switch
         {
             null => System.IO.Path.Exists(path)
                 ? (FileState.Differs, "is there, and cannot be read")
                 : (FileState.NotHere, "is missing"),
             var actual when actual != expected =>
-                (FileState.Differs, $"has changed: its SHA-256 is {actual}, the record says {expected}"),
+                (FileState.Differs, $"has changed: its SHA-256 is {actual}, the {source} says {expected}"),
             _ => (FileState.Fits, null),
         };
 }

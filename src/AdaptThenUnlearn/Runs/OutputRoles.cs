@@ -35,6 +35,9 @@ public static class OutputRoles
 
     private const string AttackPrefix = "found by ";
 
+    /// <summary>A report beside the record. The record does not name it, because it is made from the record.</summary>
+    public const string Report = "report";
+
     /// <summary>The numbers behind the plot.</summary>
     public const string Curves = "curves";
 }

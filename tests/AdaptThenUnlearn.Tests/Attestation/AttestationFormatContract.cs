@@ -66,6 +66,7 @@ public sealed class AttestationFormatContract : IDisposable
             Assert.Same(format, file.Format);
             Assert.Equal(key is not null && format.SignedFileName is not null, file.IsSigned);
             Assert.Null(file.FindProblem(attested, file.IsSigned ? key : null));
+            Assert.True(NamesItsReports(file, attested));
             Assert.EndsWith("\n", text, StringComparison.Ordinal);
             Assert.DoesNotContain('\r', text);
             if (!file.IsSigned)
@@ -137,7 +138,9 @@ public sealed class AttestationFormatContract : IDisposable
         {
             try
             {
-                return AttestationFile.Parse(Encoding.UTF8.GetString(bytes), "file").FindProblem(attested, key);
+                var changed = AttestationFile.Parse(Encoding.UTF8.GetString(bytes), "file");
+                return changed.FindProblem(attested, key)
+                    ?? (NamesItsReports(changed, attested) ? null : "names other reports, which are not there");
             }
             catch (AttestationException unreadable)
             {
@@ -159,11 +162,16 @@ public sealed class AttestationFormatContract : IDisposable
 
     private static IAttestationFormat Named(string name) => AttestationFormats.All.Single(format => format.Name == name);
 
-    private static AttestedRun Attested(string name) => Records.Named(name) is var run ? new(run, run.Verdict, _digest) : null!;
+    private static AttestedRun Attested(string name) => Records.Named(name) is var run
+        ? new(run, run.Verdict, _digest) { Reports = [new OutputFile(OutputRoles.Report, "report.md", new string('2', 64))] }
+        : null!;
 
     // The same run, read from its text.
     private static AttestedRun Again(AttestedRun run) =>
         run with { Record = RunRecordFile.Parse(RunRecordFile.ToJson(run.Record), "run.json") };
+
+    private static bool NamesItsReports(AttestationFile file, AttestedRun run) =>
+        file.Format != AttestationFormats.Default || file.ReadReports().SequenceEqual(run.Reports!);
 
     private IEnumerable<SigningKey?> Keys(IAttestationFormat format) =>
         new[] { _key, null }.Where(key => key is null ? format.UnsignedFileName is not null : format.SignedFileName is not null);

@@ -109,7 +109,7 @@ public sealed class AttestationTests : IDisposable
     public void Statement_OfARun_IsATestResultOfItsArtifact(string name, string result)
     {
         var run = Records.Named(name);
-        var statement = TestResultStatement.Create(run, run.Verdict, Digest);
+        var statement = TestResultStatement.Create(new AttestedRun(run, run.Verdict, Digest));
 
         Assert.Equal("https://in-toto.io/Statement/v1", statement["_type"]!.GetValue<string>());
         Assert.Equal("https://in-toto.io/attestation/test-result/v0.1", statement["predicateType"]!.GetValue<string>());
@@ -147,13 +147,82 @@ public sealed class AttestationTests : IDisposable
     public void Check_SignedStatementThatSaysSomethingElse_SaysWhat(string member, string expected)
     {
         using var key = SigningKey.ReadPrivate(At("key.pem"));
-        var statement = TestResultStatement.Create(_run, _run.Verdict, Digest);
+        var statement = TestResultStatement.Create(Attested);
         var owner = statement.ContainsKey(member) ? statement : statement["predicate"]!.AsObject();
         owner[member] = JsonValue.Create("other");
         var text = Encoding.UTF8.GetBytes(TestResultStatement.ToText(statement));
 
         Assert.Equal(expected, Problem(Encoding.UTF8.GetBytes(
             DsseEnvelope.Sign(DsseEnvelope.InTotoType, text, key).ToJson()), key));
+    }
+
+    // Statements of earlier versions have no list of reports, and hold as they did.
+    [Fact]
+    public void Statement_WithAndWithoutReports_HoldsAndNamesThem()
+    {
+        using var key = SigningKey.ReadPrivate(At("key.pem"));
+        IReadOnlyList<OutputFile> reports =
+        [
+            new(OutputRoles.Report, "report.html", new string('a', 64)),
+            new(OutputRoles.Report, "junit.xml", new string('b', 64)),
+        ];
+        foreach (var named in new IReadOnlyList<OutputFile>?[] { null, [], reports })
+        {
+            foreach (var signer in new[] { key, null })
+            {
+                var text = AttestationFormats.Default.Write(Attested with { Reports = named }, signer);
+                var file = AttestationFile.Parse(text, "statement");
+
+                Assert.Null(file.FindProblem(Attested, signer));
+                Assert.Equal(named ?? [], file.ReadReports());
+            }
+
+            var statement = TestResultStatement.Create(Attested with { Reports = named });
+            Assert.Equal(named, TestResultStatement.FindReports(statement));
+            var record = statement["predicate"]!["configuration"]!.AsArray()[^1]!;
+            Assert.Equal(named is not null, record.AsObject().ContainsKey("annotations"));
+            Assert.Single(statement["subject"]!.AsArray());
+        }
+    }
+
+    [Theory]
+    [InlineData("\"name\": \"report.html\"", "\"name\": \"../report.html\"")]
+    [InlineData("\"name\": \"report.html\"", "\"name\": \"sub\\\\report.html\"")]
+    [InlineData("\"name\": \"report.html\"", "\"name\": 1")]
+    [InlineData("\"name\": \"report.html\"", "\"name\": \"report.html\", \"more\": 1")]
+    [InlineData("\"atuReports\": [", "\"atuReports\": [ null,")]
+    [InlineData("\"atuReports\": [", "\"reports\": [")]
+    [InlineData("\"atuReports\": [", "\"more\": 1, \"atuReports\": [")]
+    public void Check_ListOfReportsThatThisToolDoesNotWrite_IsRefused(string from, string to)
+    {
+        var text = AttestationFormats.Default.Write(
+            Attested with { Reports = [new(OutputRoles.Report, "report.html", new string('a', 64))] }, key: null);
+
+        var changed = text.Replace(from, to, StringComparison.Ordinal);
+
+        Assert.NotEqual(text, changed);
+        Assert.Equal(
+            "names another record, policy, classifier or other input", Problem(Encoding.UTF8.GetBytes(changed), key: null));
+    }
+
+    [Fact]
+    public void MissingFiles_EachOfThem_SaysWhatToDo()
+    {
+        var missing = At("nowhere.pem");
+
+        foreach (var (read, remedy) in new (Action, string)[]
+        {
+            (() => SigningKey.ReadPublic(missing), "name the file of the signer's public key; `openssl ec -in key.pem -pubout"),
+            (() => SigningKey.ReadPrivate(missing), "name the file of your private key; `openssl ecparam -name prime256v1"),
+            (() => AttestationFile.Read(missing), "name a file that `atu attest` wrote, or the folder that holds it"),
+            (() => ModelSignature.Read(missing), "name the signature's file (`atu attest RECORD --format model-signing --key"),
+            (() => CertificateTrust.Read(missing), "name the PEM file with the certificates that you trust"),
+        })
+        {
+            var refused = Assert.Throws<AttestationException>(read);
+            Assert.StartsWith($"{missing} cannot be read as ", refused.Message, StringComparison.Ordinal);
+            Assert.Contains($": there is no such file; {remedy}", refused.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -164,7 +233,7 @@ public sealed class AttestationTests : IDisposable
             File.WriteAllText(At("other.pem"), other.ExportSubjectPublicKeyInfoPem());
         using var wrong = SigningKey.ReadPublic(At("other.pem"));
         var statement = Encoding.UTF8.GetBytes(
-            TestResultStatement.ToText(TestResultStatement.Create(_run, _run.Verdict, Digest)));
+            TestResultStatement.ToText(TestResultStatement.Create(Attested)));
 
         var signed = Encoding.UTF8.GetBytes(Sign(key).ToJson());
 
@@ -207,15 +276,17 @@ public sealed class AttestationTests : IDisposable
             line => Assert.DoesNotContain(line, refused.Message, StringComparison.Ordinal));
     }
 
+    private AttestedRun Attested => new(_run, _run.Verdict, Digest);
+
     private string At(string name) => Path.Combine(_folder, name);
 
     private DsseEnvelope Sign(SigningKey key) => DsseEnvelope.Sign(
         DsseEnvelope.InTotoType,
-        Encoding.UTF8.GetBytes(TestResultStatement.ToText(TestResultStatement.Create(_run, _run.Verdict, Digest))), key);
+        Encoding.UTF8.GetBytes(TestResultStatement.ToText(TestResultStatement.Create(Attested))), key);
 
     private string? Check(byte[] attestation, SigningKey? key) =>
         AttestationFile.Parse(Encoding.UTF8.GetString(attestation), "attestation")
-            .FindProblem(new AttestedRun(_run, _run.Verdict, Digest), key);
+            .FindProblem(Attested, key);
 
     // Also where it cannot be read.
     private string? Problem(byte[] attestation, SigningKey? key)

@@ -91,7 +91,7 @@ public sealed class AttackRulesTests
         Assert.Equal(Outcome.PassedWithWarnings, notMade.Outcome);
         Assert.Equal(Outcome.Passed, met.Outcome);
         var record = Run(Attacked(new AttackVariant("a", 500, 1000)), policy);
-        var attested = TestResultStatement.Create(record, record.Verdict, new string('a', 64))["predicate"]!;
+        var attested = TestResultStatement.Create(new AttestedRun(record, record.Verdict, new string('a', 64)))["predicate"]!;
         Assert.Contains("digit-8/maxSuccess/truncation", attested["warnedTests"]!.ToJsonString().Replace(
             "\\u002F", "/", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Equal("WARNED", (string)attested["result"]!);

@@ -241,6 +241,13 @@ public sealed class AuditSheetTests : IDisposable
 
         var (sheet, sha256) = AuditSheetFile.Read(File);
         Assert.Empty(Warnings(AuditedRecord.Add(run, sheet, "audit.json", sha256), onlyComplete: false));
+
+        // Who cannot read it cannot say that it is of something else.
+        System.IO.File.WriteAllText(
+            File, System.IO.File.ReadAllText(File).Replace("\"person\":\"A", "\"person\":\"E", StringComparison.Ordinal));
+        Assert.Contains(
+            "it is damaged or was edited: restore it", Assert.Single(Warnings(run, onlyComplete: true)).Text,
+            StringComparison.Ordinal);
     }
 
     [Fact]

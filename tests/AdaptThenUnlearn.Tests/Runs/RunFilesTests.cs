@@ -418,6 +418,22 @@ public sealed class RunFilesTests : IDisposable
         Assert.Empty(RunReports.FindAltered(_folder, record));
     }
 
+    // What is judged again in its folder must not keep a report of the former verdict.
+    [Fact]
+    public void Reports_ThatThePolicyDoesNotAskFor_AreMadeAnewWhereTheyLie()
+    {
+        var record = WrittenRun();
+        Assert.DoesNotContain("junit", record.Policy.Report.Formats);
+        RunReports.Write(_folder, record);
+        Assert.False(File.Exists(At("junit.xml")));
+        File.WriteAllText(At("junit.xml"), "of the former verdict");
+        Assert.Equal(["junit.xml"], RunReports.FindAltered(_folder, record));
+
+        RunReports.Write(_folder, record);
+
+        Assert.Empty(RunReports.FindAltered(_folder, record));
+    }
+
     [Fact]
     public void Reports_PicturesThatTheyHold_AreCheckedWithoutTheirFiles()
     {

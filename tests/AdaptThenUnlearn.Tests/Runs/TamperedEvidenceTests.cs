@@ -17,6 +17,7 @@ public sealed class TamperedEvidenceTests : IDisposable
 {
     private const int Changes = 1000;   // over all files together
     private const string Audit = "audit.json";
+    private static readonly string[] _reports = [.. ReportFormats.FromRecord.Select(format => format.FileName)];
     private static readonly string[] _inputs =
         ["annotator.safetensors", "auditor.safetensors", "generator.safetensors", "reference.safetensors"];
 
@@ -42,8 +43,7 @@ public sealed class TamperedEvidenceTests : IDisposable
     {
         Assert.Null(FindProblem());
         var expected = _inputs.Concat(AttestationFormats.FileNames)
-            .Concat(ReportFormats.FromRecord.Where(format => Records.Policy.Report.Formats.Contains(format.Name))
-                .Select(format => format.FileName))
+            .Concat(ReportFormats.FromRecord.Select(format => format.FileName))
             .Concat([RunRecord.FileName, "policy.json", "policy.lock.json", Audit, "no-eights.safetensors", "before-after.png"]);
         Assert.Equal(
             expected.Order(StringComparer.Ordinal), Files().Select(Path.GetFileName).Order(StringComparer.Ordinal));
@@ -87,6 +87,67 @@ public sealed class TamperedEvidenceTests : IDisposable
         static bool IsLineEnd(byte letter) => letter is (byte)'\n' or (byte)'\r' or (byte)'\f';
     }
 
+    // Another build may word a report differently, so it cannot compare texts. It has the digest that was signed.
+    [Fact]
+    public void Reports_SingleByteChanges_AreRefusedByAnotherBuildToo()
+    {
+        var random = new Random(6);
+        Assert.Null(FindProblem(isSameBuild: false));
+
+        for (var change = 0; change < Changes / 5; change++)
+        {
+            var path = At(_reports[change % _reports.Length]);
+            var bytes = File.ReadAllBytes(path);
+            var changed = (byte[])bytes.Clone();
+            var place = random.Next(bytes.Length);
+            changed[place] ^= (byte)random.Next(1, 256);
+            File.WriteAllBytes(path, changed);
+
+            Assert.StartsWith(
+                $"report {Path.GetFileName(path)} has changed: its SHA-256 is ", FindProblem(isSameBuild: false),
+                StringComparison.Ordinal);
+            File.WriteAllBytes(path, bytes);
+        }
+    }
+
+    [Fact]
+    public void Reports_NamedInTheStatementAndDeleted_AreMissing()
+    {
+        foreach (var report in _reports)
+        {
+            var bytes = File.ReadAllBytes(At(report));
+            File.Delete(At(report));
+
+            Assert.Equal($"report {report} is missing", FindProblem());
+            File.WriteAllBytes(At(report), bytes);
+        }
+    }
+
+    // A statement of an earlier version, or of before the reports were made, says nothing of them. Their text does.
+    [Fact]
+    public void Reports_NoStatementNamesThem_AreComparedByTheirTextAlone()
+    {
+        Attest(null);
+        Assert.Null(FindProblem());
+        var page = File.ReadAllText(At("report.html"));
+
+        var digit = page.IndexOf(" %", StringComparison.Ordinal) - 1;
+        File.WriteAllText(At("report.html"), $"{page[..digit]}{(page[digit] == '0' ? '9' : '0')}{page[(digit + 1)..]}");
+
+        Assert.Equal("report.html", FindProblem());
+        Assert.Null(FindProblem(isSameBuild: false));
+    }
+
+    [Fact]
+    public void FindUnaltered_OneWasChanged_NamesTheOthersWithTheirDigests()
+    {
+        File.AppendAllText(At("report.md"), "more");
+
+        Assert.Equal(
+            _reports.Where(name => name != "report.md").Select(name => new OutputFile(OutputRoles.Report, name, DigestOf(name))),
+            RunReports.FindUnaltered(_folder, Read()));
+    }
+
     // Whoever can write the files can give an audit a fitting seal, and a record that fits both. The signature names all three.
     [Fact]
     public void Audit_ChangedWithEverythingThatFollowsFromIt_DoesNotHoldBesideTheSignature()
@@ -94,7 +155,7 @@ public sealed class TamperedEvidenceTests : IDisposable
         var (sheet, sha256) = AuditSheetFile.Read(At(Audit));
         Assert.Contains(
             $"{{\"name\":\"audit digit-8\",\"digest\":{{\"sha256\":\"{sha256}\"}}}}",
-            TestResultStatement.Create(Read(), Read().Verdict, "r").ToJsonString(), StringComparison.Ordinal);
+            TestResultStatement.Create(new AttestedRun(Read(), Read().Verdict, "r")).ToJsonString(), StringComparison.Ordinal);
 
         AuditSheetFile.Write(At(Audit), sheet with { Person = "Eve" });
         var (forged, forgedSha256) = AuditSheetFile.Read(At(Audit));
@@ -106,15 +167,16 @@ public sealed class TamperedEvidenceTests : IDisposable
         Assert.Equal("names another record, policy, classifier or other input", FindProblem());
     }
 
-    // What `atu verify run.json --attestation FOLDER --key KEY` checks, the fastest first.
-    private string? FindProblem()
+    // What `atu verify run.json --attestation FOLDER --key KEY` checks, the fastest first. Another build compares no texts.
+    private string? FindProblem(bool isSameBuild = true)
     {
         try
         {
             var record = Read();
             var verification = Verification.VerifyRun(_folder, record, Records.Vocabulary, Records.Today);
             var attested = new AttestedRun(record, verification.Verdict, Sha256Digest.FindAt(At(RunRecord.FileName))!);
-            return verification.Problems.Concat(Attested(attested)).Concat(RunReports.FindAltered(_folder, record))
+            return verification.Problems.Concat(Attested(attested))
+                .Concat(isSameBuild ? RunReports.FindAltered(_folder, record) : [])
                 .FirstOrDefault();
         }
         catch (Exception unreadable) when (unreadable is RunRecordException or AttestationException)
@@ -127,8 +189,10 @@ public sealed class TamperedEvidenceTests : IDisposable
         from name in AttestationFormats.FileNames
         let file = AttestationFile.Read(At(name))
         let problem = file.FindProblem(run, file.IsSigned ? _key : null)
-        where problem is not null
-        select problem;
+        from each in problem is not null
+            ? [problem]
+            : FileCheck.CheckReports(_folder, file.ReadReports()).Select(report => report.Problem).OfType<string>()
+        select each;
 
     private void WriteEvidence()
     {
@@ -172,8 +236,15 @@ public sealed class TamperedEvidenceTests : IDisposable
         Assert.True(run.Verdict.Passed);
 
         RunRecordFile.Write(At(RunRecord.FileName), run);
-        RunReports.Write(_folder, run);
-        var attested = new AttestedRun(run, run.Verdict, DigestOf(RunRecord.FileName));
+        foreach (var report in ReportFormats.FromRecord)   // as `atu report` writes them, whatever the policy asks for
+            File.WriteAllText(At(report.FileName), report.Render(run));
+        Attest(RunReports.FindUnaltered(_folder, run));
+    }
+
+    private void Attest(IReadOnlyList<OutputFile>? reports)
+    {
+        var run = Read();
+        var attested = new AttestedRun(run, run.Verdict, DigestOf(RunRecord.FileName)) { Reports = reports };
         foreach (var format in AttestationFormats.All)
         {
             if (format.SignedFileName is { } signed)

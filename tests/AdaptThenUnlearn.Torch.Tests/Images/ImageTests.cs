@@ -108,6 +108,12 @@ public sealed class ImageTests : IDisposable
     }
 
     [Fact]
+    public void PictureFolder_Missing_SaysWhatToName() => Assert.EndsWith(
+        "nowhere: there is no such folder; name one that holds PNG, JPEG and WebP files",
+        Assert.Throws<ImageFileException>(() => PictureFolder.List(At("nowhere"))).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
     public void ImageFolder_GreyImages_AreOneChannelInOrder()
     {
         using var scope = NewDisposeScope();
