@@ -23,7 +23,7 @@ public static class ShareKept
         Odds(ClopperPearson.LowerBound(after, before + after, confidence));
 
     /// <summary>The largest ratio that the counts do not rule out.</summary>
-    /// <inheritdoc cref="LowerBound"/>
+    /// <inheritdoc cref="LowerBound(long, long, double)"/>
     /// <returns>Finite, because there is one before.</returns>
     public static double UpperBound(long before, long after, double confidence) =>
         Odds(ClopperPearson.UpperBound(after, before + after, confidence));
