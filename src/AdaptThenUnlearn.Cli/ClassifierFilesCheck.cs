@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
@@ -100,9 +101,9 @@ internal static class ClassifierFilesCheck
                 "is a copy of the annotator's checkpoint: the classifier that labels the training feedback also measures the " +
                 "result");
 
-        // A calibration's counts are of the threshold that judges; the checkpoint's are of none.
+        // A calibration's counts are of the threshold that judges; the checkpoint's are of none where it keeps no scores.
         var known = file.Policy.Classifiers[auditor].Calibration is null
-            ? stored.HeldOut?.ForClass(feature.Class)
+            ? HeldOut(stored.HeldOut, feature)
             : calibrations[auditor].Calibration?.Counts();
         if (known is not { } counts)
             yield break;
@@ -114,21 +115,27 @@ internal static class ClassifierFilesCheck
             yield return file.CreateWarning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
     }
 
+    private static DetectionCounts? HeldOut(HeldOutCounts? counts, UndesiredFeature feature) =>
+        (feature.AuditorThreshold ?? feature.Threshold) is { } threshold
+            && counts?.ForClass(feature.Class, threshold) is { } atThreshold
+                ? atThreshold
+                : counts?.ForClass(feature.Class);
+
     private static StoredClassifier? Read(string name, ClassifierChoice choice, ILookup<string, string> paths)
     {
         try
         {
             var opened = CheckpointFile.Open(paths[InputRoles.Classifier(name)].First());
-            var metadata = CheckpointFormats.Detect(opened).IsProgram
-                ? new Dictionary<string, string>()
-                : CheckpointFormats.Read(opened).Metadata;
+            var read = CheckpointFormats.Detect(opened).IsProgram ? null : CheckpointFormats.Read(opened);
+            var metadata = read?.Metadata ?? new Dictionary<string, string>();
             return new StoredClassifier(
                 opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
-                ClassifierCheckpoint.HeldOutIn(metadata), ClassifierIdentity.Compute(
+                read is null ? null : ClassifierCheckpoint.HeldOutIn(read), ClassifierIdentity.Compute(
                     [.. ClassifierFile.ListFor(name, choice).Select(file => CheckpointFile.Open(paths[file.Role].First()))],
                     choice));
         }
-        catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
+        catch (Exception unreadable)
+            when (unreadable is CheckpointException or FormatException or KeyNotFoundException or JsonException)
         {
             return null;
         }

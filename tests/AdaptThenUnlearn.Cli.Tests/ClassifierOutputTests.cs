@@ -209,8 +209,31 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
                 StringComparison.Ordinal);
         }
 
-        (int ExitCode, string Output, string Errors) Check(string name, string auditor) =>
-            Atu.Run("policy", "check", house.Policy(name, edit: ("\"auditor.safetensors\"", $"\"{auditor}\"")));
+        // Found without a threshold, and missed with one: the scores say so.
+        using (var scored = Weights(["plain", "banned"]))
+            ClassifierCheckpoint.Save(
+                house.At("scored.safetensors"),
+                scored,
+                new HeldOutCounts(
+                    new Dictionary<string, HeldOutError> { ["plain"] = new(20, 0, 10, 0), ["banned"] = new(10, 0, 20, 0) },
+                    new string('0', 64))
+                {
+                    Scores = new Dictionary<string, DetectionScores>
+                    {
+                        ["plain"] = new(Enumerable.Repeat(0.8f, 20), Enumerable.Repeat(0.2f, 10)),
+                        ["banned"] = new(Enumerable.Repeat(0.8f, 10), Enumerable.Repeat(0.2f, 20)),
+                    },
+                });
+        Assert.DoesNotContain("ATU1105", Check("scored", "scored.safetensors").Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "it found none of 10 images that show the class",
+            Check("scored-high", "scored.safetensors", ", \"threshold\": 0.9").Errors,
+            StringComparison.Ordinal);
+
+        (int ExitCode, string Output, string Errors) Check(string name, string auditor, string threshold = "") => Atu.Run(
+            "policy",
+            "check",
+            house.Policy(name, "\"maxRate\": 0.001" + threshold, ("\"auditor.safetensors\"", $"\"{auditor}\"")));
     }
 
     // Labels that have nothing to do with the images give a classifier that finds nothing, and it is not handed out.

@@ -1,8 +1,13 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Tests;
@@ -108,6 +113,75 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             using var read = JsonDocument.Parse(Succeeds("measure", policy, "--json"));
             return read.RootElement.GetProperty("quality").Clone();
         }
+    }
+
+    // Trained on one folder, tested on another: with a threshold the verdict counts its errors in, as without one.
+    [Theory]
+    [InlineData("held-out", "held out when it was trained")]
+    [InlineData("reference", "real test images of the reference")]
+    public void Govern_ThresholdOfALabel_IsCorrectedByTheCountsOfThatThreshold(string source, string words)
+    {
+        var (learned, tested) = (house.At("learned"), house.At("tested"));
+        LabelledPictures.Write(learned, count: 120);
+        LabelledPictures.Write(tested, count: 90, seed: 8);
+        Succeeds(
+            "train-classifier", "--data", learned, "--out", house.At("learned.safetensors"),
+            "--architecture", StridedConvNet.Name, "--epochs", "30", "--overwrite");
+        if (source == "reference")
+            WithoutHeldOut(house.At("learned.safetensors"));
+        using (var printed = JsonDocument.Parse(Succeeds(
+            "reference", "--data", learned, "--test", tested, "--extractor", house.At("learned.safetensors"),
+            "--out", house.At("tested.safetensors"), "--json", "--overwrite")))
+            Assert.Equal(44, printed.RootElement.GetProperty("tested").GetProperty("bright").GetProperty("with").GetInt32());
+        var folder = house.At($"corrected-{source}");
+
+        var (exitCode, _, errors) = Atu.Run(
+            "govern",
+            house.Policy("thresholds", "\"maxRate\": 0.9, \"threshold\": 0.9", [
+                ("annotator.safetensors", "learned.safetensors"), ("auditor.safetensors", "learned.safetensors"),
+                ("\"banned\"", "\"bright\""), (Reference, "\"reference\": \"tested.safetensors\""),
+            ]),
+            "--out", folder, "--threads", "1");
+
+        Assert.True(exitCode is 0 or 1, errors);
+        var record = RunRecordFile.Read(Path.Combine(folder, "thresholds/run.json"));
+        var finding = record.Verdict.Findings.First(each => each.Rule == RuleName.MaxRate("ban"));
+        Assert.True(finding.AuditorErrors is ErrorCorrection.Corrected, finding.Explanation);
+        Assert.Contains(
+            "corrected for the auditor's errors on known images: it missed ", finding.Explanation, StringComparison.Ordinal);
+        Assert.Contains(words, finding.Explanation, StringComparison.Ordinal);
+        Assert.NotNull(record.Before.Features[0].NoiseFloor);
+
+        // By hand: of the images that the counts are of, those whose probability reaches the threshold.
+        Assert.Equal(Expected(0.9), record.Before.Features[0].Detection! with { LabelsSha256 = null });
+        Assert.NotEqual(Expected(0.5), Expected(0.9));
+
+        DetectionCounts Expected(double threshold)
+        {
+            using var scope = NewDisposeScope();
+            using var classifier =
+                ClassifierCheckpoint.Load(house.At("learned.safetensors"), sha256: null, classes: null, CPU).Classifier;
+            var images = LabelledFolder.Read(source == "reference" ? tested : learned);
+            var rows = Enumerable.Range(0, images.Files.Count).Where(row => source == "reference" || row % 10 == 9).ToList();
+            var pixels = ImageFolder.ReadBytes([.. rows.Select(row => images.Files[row])]);
+            var seen = classifier.ProbabilitiesOf(FeaturePass.Run(classifier, pixels).Logits)
+                .select(1, classifier.IndexOf("bright")).ge(threshold).data<bool>().ToArray();
+            var shown = rows.Select(row => images.LabelFlags[row][0]).Zip(seen).ToList();
+            return new DetectionCounts(
+                words, shown.Count(each => each.First), shown.Count(each => each is (true, false)),
+                shown.Count(each => !each.First), shown.Count(each => each is (false, true)));
+        }
+    }
+
+    [Fact]
+    public void Reference_TestForArrays_IsRefused()
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "reference", "--data", house.Folder, "--test", house.Folder, "--extractor", house.At("auditor.safetensors"),
+            "--out", house.At("tested.npz"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--test is for a .safetensors file; an .npz file keeps no counts", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -324,6 +398,13 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
     private static string Feature(string name, string label, string more = "") =>
         $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor","""
             + $$""" "class": "{{label}}", "maxRate": 0.001{{more}} }""";
+
+    private static void WithoutHeldOut(string path)
+    {
+        using var scope = NewDisposeScope();
+        using var loaded = ClassifierCheckpoint.Load(path, sha256: null, classes: null, CPU);
+        ClassifierCheckpoint.Save(path, loaded.Classifier);
+    }
 
     private void Classifiers()
     {

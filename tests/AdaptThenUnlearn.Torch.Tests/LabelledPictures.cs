@@ -8,10 +8,10 @@ namespace AdaptThenUnlearn.Torch.Tests;
 /// </summary>
 internal static class LabelledPictures
 {
-    public static void Write(string folder, int count, int height = 16)
+    public static void Write(string folder, int count, int height = 16, int seed = 7)
     {
         Directory.CreateDirectory(folder);
-        var random = new Random(7);
+        var random = new Random(seed);
         List<string> lines = ["file,bright,striped"];
         for (var number = 0; number < count; number++)
         {

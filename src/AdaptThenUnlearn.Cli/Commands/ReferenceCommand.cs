@@ -44,6 +44,13 @@ public sealed class ReferenceCommand(Terminal terminal)
         HelpName = "LABEL",
     };
 
+    private readonly Option<DirectoryInfo> _test = new("--test")
+    {
+        Description = "For .safetensors and a classifier as extractor: folder of labelled images that it was not trained on, " +
+            "to count its errors at every threshold; kinds as for --data (default for MNIST: its test images, otherwise none)",
+        HelpName = "FOLDER",
+    };
+
     private readonly Option<int> _samples = new("--samples-per-class")
     {
         Description = "For .safetensors: number of single features to keep of each class (of combinations of labels: on average)",
@@ -56,7 +63,8 @@ public sealed class ReferenceCommand(Terminal terminal)
         _extractor.Extractor.Required = true;
         var command = new Command("reference", "Summarise real images as the reference for the Fréchet distance")
         {
-            _data, _out, _without, _labels, _samples, OutputFiles.Overwrite, Terminal.Json, Machine.Device, Machine.Threads,
+            _data, _out, _without, _labels, _test, _samples, OutputFiles.Overwrite, Terminal.Json,
+            Machine.Device, Machine.Threads,
         };
         foreach (var option in _extractor.All)
             command.Add(option);
@@ -77,7 +85,11 @@ public sealed class ReferenceCommand(Terminal terminal)
         if (RequestedLabels(parsed) is not null && (!byClass || !LabelledFolder.ExistsIn(data)))
             throw new BadArgumentException("--label is for a folder with a labels.csv and a .safetensors file to write");
 
-        (string, string?)[] inputs = [("folder of images", data), .. _extractor.Files(parsed)];
+        var test = parsed.GetValue(_test)?.FullName;
+        if (test is not null && !byClass)
+            throw new BadArgumentException("--test is for a .safetensors file; an .npz file keeps no counts of errors");
+
+        (string, string?)[] inputs = [("folder of images", data), ("--test", test), .. _extractor.Files(parsed)];
         OutputFiles.Require(parsed, [target], inputs, OutputFiles.IsReference);
 
         // Extract the features.
@@ -103,6 +115,12 @@ public sealed class ReferenceCommand(Terminal terminal)
     {
         var builder = new ReferenceBuilder(
             extractor, (what, seen, all) => terminal.Report(new StageProgress(what, (int)seen, (int)all, Losses: null)), cancel);
+        var images = Extract(parsed, data, byClass, builder);
+        return parsed.GetValue(_test)?.FullName is { } test ? images with { Test = TestOn(test, builder) } : images;
+    }
+
+    private ReferenceFeatures Extract(ParseResult parsed, string data, bool byClass, ReferenceBuilder builder)
+    {
         if (MnistDataset.ExistsIn(data))
         {
             using var train = Labelled(MnistDataset.Train(data));
@@ -117,10 +135,15 @@ public sealed class ReferenceCommand(Terminal terminal)
         return LabelledFolder.ExistsIn(data)
             ? builder.FromLabelledFolder(LabelledFolder.Read(data), byClass ? RequestedLabels(parsed) : without)
             : builder.FromClassFolders(ClassFolders.Read(data), needsClasses: byClass || without.Length > 0);
-
-        static LabelledTensors Labelled(MnistDataset digits) =>
-            new(digits.Source, MnistDataset.Classes, digits.Images, digits.Labels);
     }
+
+    private static ExtractorTest TestOn(string folder, ReferenceBuilder builder) =>
+        MnistDataset.ExistsIn(folder) ? builder.TestOn(Labelled(MnistDataset.Test(folder)))
+        : LabelledFolder.ExistsIn(folder) ? builder.TestOn(LabelledFolder.Read(folder))
+        : builder.TestOn(ClassFolders.Read(folder));
+
+    private static LabelledTensors Labelled(MnistDataset digits) =>
+        new(digits.Source, MnistDataset.Classes, digits.Images, digits.Labels);
 
     private string[]? RequestedLabels(ParseResult parsed) => parsed.GetValue(_labels) is { Length: > 0 } labels ? labels : null;
 
@@ -165,6 +188,7 @@ public sealed class ReferenceCommand(Terminal terminal)
             classes = images.Classes.Zip(images.Counts, (name, count) => new { name, images = count }),
             areCombinationsOfLabels = images.Combinations is not null,
             floor = double.IsNaN(images.Floor) ? (double?)null : images.Floor,
+            tested = images.Test?.Tested.ToDictionary(each => each.Class, each => each.Error) ?? [],
             source = images.Source,
             passedOver = images.SkippedFiles.Select(
                 some => new { why = some.Why, count = some.Entries.Count, first = some.First }),

@@ -20,7 +20,11 @@ public static class ClassifierCheckpoint
     public const string Kind = "classifier";
 
     private const string OutputsKey = "outputs";
+    private const string ClassesKey = "classes";
     private const string HeldOutKey = "heldOut";
+
+    // In a section of its own, because it is no weight of the network.
+    private const string ScoresName = "heldOut/scores";
 
     /// <summary>Loads a classifier.</summary>
     /// <param name="path">The checkpoint.</param>
@@ -114,7 +118,7 @@ public static class ClassifierCheckpoint
             var shape = new ImageShape(
                 int.Parse(file.Metadata["channels"], CultureInfo.InvariantCulture),
                 int.Parse(file.Metadata["resolution"], CultureInfo.InvariantCulture));
-            var stored = JsonSerializer.Deserialize<string[]>(file.Metadata["classes"]) ?? [];
+            var stored = JsonSerializer.Deserialize<string[]>(file.Metadata[ClassesKey]) ?? [];
             if (classes is not null && classes.Count != stored.Length)
                 throw new CheckpointException(
                     path,
@@ -132,8 +136,12 @@ public static class ClassifierCheckpoint
                 ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs))
                 : ClassifierArchitectures
                     .Build(file.Metadata["architecture"], shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs));
-            return new LoadedClassifier(
-                GeneratorCheckpoint.LoadStateDict(network, file, device), digest, HeldOutIn(file.Metadata));
+            var heldOut = HeldOutIn(file);
+
+            // Scores are of the outputs and classes that the checkpoint says; where the policy says others, they are of no use.
+            if (network.Outputs != ParseOutputs(storedOutputs) || !network.Classes.SequenceEqual(stored))
+                heldOut = heldOut is null ? null : new HeldOutCounts(heldOut.ByClass, heldOut.LabelsSha256);
+            return new LoadedClassifier(GeneratorCheckpoint.LoadStateDict(network, file, device), digest, heldOut);
         }
         catch (Exception unreadable)
             when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
@@ -166,7 +174,7 @@ public static class ClassifierCheckpoint
             ["architecture"] = classifier.Architecture,
             ["channels"] = classifier.Shape.Channels.ToString(CultureInfo.InvariantCulture),
             ["resolution"] = classifier.Shape.Resolution.ToString(CultureInfo.InvariantCulture),
-            ["classes"] = JsonSerializer.Serialize(classifier.Classes),
+            [ClassesKey] = JsonSerializer.Serialize(classifier.Classes),
         };
         foreach (var (key, text) in classifier.Settings)
             metadata[key] = text;
@@ -175,7 +183,12 @@ public static class ClassifierCheckpoint
             metadata[OutputsKey] = OutputKinds.Sigmoid;
         if (heldOut is not null)
             metadata[HeldOutKey] = heldOut.ToText();
-        SafetensorsFile.Write(path, classifier.state_dict(), metadata);
+        using var scope = NewDisposeScope();
+        IEnumerable<KeyValuePair<string, Tensor>> tensors = classifier.state_dict();
+        if (heldOut is { Scores.Count: > 0 })
+            tensors = tensors.Append(KeyValuePair.Create(
+                ScoresName, ScoreRows.Write([.. classifier.Classes.Select(name => heldOut.Scores[name])])));
+        SafetensorsFile.Write(path, tensors, metadata);
     }
 
     /// <summary>
@@ -186,7 +199,40 @@ public static class ClassifierCheckpoint
     public static HeldOutCounts? HeldOutIn(IReadOnlyDictionary<string, string> metadata) =>
         metadata.TryGetValue(HeldOutKey, out var text) ? HeldOutCounts.Parse(text) : null;
 
-    private static ClassifierOutputs ParseOutputs(string? outputs) => outputs switch
+    /// <summary>
+    /// Counts on images that the classifier was not trained on, with its scores where the checkpoint keeps them; null where it
+    /// has no counts.
+    /// </summary>
+    /// <param name="file">The checkpoint.</param>
+    /// <exception cref="FormatException">The counts or the scores are damaged.</exception>
+    /// <exception cref="CheckpointException">The file is missing or has changed.</exception>
+    public static HeldOutCounts? HeldOutIn(TensorFile file)
+    {
+        var counts = HeldOutIn(file.Metadata);
+        if (counts is null || file.Find(ScoresName) is not { } stored)
+            return counts;
+
+        using var scope = NewDisposeScope();
+        var names = JsonSerializer.Deserialize<string[]>(file.Metadata[ClassesKey]) ?? [];
+        if (names.FirstOrDefault(name => !counts.ByClass.ContainsKey(name)) is { } uncounted)
+            throw new FormatException($"it has held-out scores, and no held-out counts of the class '{uncounted}'");
+        var scores = ScoreRows.Read(
+            stored.Load(), [.. names.Select(name => (name, counts.ByClass[name].With, counts.ByClass[name].Without))]);
+        return counts with { Scores = names.Zip(scores).ToDictionary(pair => pair.First, pair => pair.Second) };
+    }
+
+    /// <summary>The name of a kind of outputs, one of <see cref="OutputKinds"/>.</summary>
+    internal static string NameOf(ClassifierOutputs outputs) => outputs switch
+    {
+        ClassifierOutputs.Sigmoid => OutputKinds.Sigmoid,
+        ClassifierOutputs.Probabilities => OutputKinds.Probabilities,
+        ClassifierOutputs.IndependentProbabilities => OutputKinds.IndependentProbabilities,
+        _ => OutputKinds.Softmax,
+    };
+
+    /// <summary>A kind of outputs by its name; softmax where there is none.</summary>
+    /// <exception cref="FormatException">There is no such kind.</exception>
+    internal static ClassifierOutputs ParseOutputs(string? outputs) => outputs switch
     {
         OutputKinds.Sigmoid => ClassifierOutputs.Sigmoid,
         OutputKinds.Softmax or null => ClassifierOutputs.Softmax,

@@ -71,9 +71,7 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     /// <param name="classifier">Its name in the policy.</param>
     /// <param name="name">Of the class.</param>
     public DetectionCounts? ErrorsOfClass(string classifier, string name) =>
-        classifiers.HeldOut(classifier)?.ForClass(name) is { With: > 0 } heldOut ? heldOut
-        : policy.Quality?.Extractor == classifier ? reference?.Detections.GetValueOrDefault(name)
-        : null;
+        Known(classifier, new FeatureRule(classifiers[classifier], name, Threshold: null));
 
     private (ClassifierCalibration Calibration, string Sha256)? CalibrationOf(UndesiredFeature feature) =>
         classifiers.Calibration(feature.Auditor ?? feature.Annotator, feature.Class);
@@ -129,22 +127,35 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
             return tried is not null && (counted.With == 0 || tried.MissedUpperBound >= counted.MissedUpperBound)
                 ? tried
                 : counted;
-        if (tried is not null)
-            return tried;
-        var heldOut = classifiers.HeldOut(name)?.ForClass(feature.Class);
-        if (heldOut is { With: > 0 } && (IsNoStricterThanHeldOut(rule) || (heldOut.WhyBlind is not null && IsStricter(rule))))
+        return tried ?? Known(name, rule);
+    }
+
+    private DetectionCounts? Known(string name, FeatureRule rule)
+    {
+        var heldOut = HeldOut(name, rule);
+        if (heldOut is { With: > 0 })
             return heldOut;
-        return rule.Threshold is null
-            && policy.Quality?.Extractor == name
-            && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known
-                ? known
-                : heldOut is { With: 0 } ? heldOut : null;
+        return policy.Quality?.Extractor == name && reference?.Errors.CountsOf(rule) is { With: > 0 } known ? known : heldOut;
+    }
+
+    // At the rule's threshold where the checkpoint keeps scores. Counts without a threshold serve a threshold that sees no less,
+    // and one that sees no more where nothing was found at all. A threshold that sees more has more false alarms than were
+    // counted, so nothing is known of them.
+    private DetectionCounts? HeldOut(string name, FeatureRule rule)
+    {
+        if (classifiers.HeldOut(name) is not { } counts || counts.ForClass(rule.Class) is not { } without)
+            return null;
+        if (rule.Threshold is { } threshold && counts.ForClass(rule.Class, threshold) is { } atThreshold)
+            return atThreshold;
+        if (without.With > 0 && !IsNoStricterThanHeldOut(rule) && (without.WhyBlind is null || !IsStricter(rule)))
+            return null;
+        return rule.Threshold < AsLikelyAsNot ? without with { Without = 0, FalseAlarms = 0 } : without;
     }
 
     // A classifier that is blind without a threshold is blind with one above a half: the class is the likeliest there.
     private static bool IsStricter(FeatureRule rule) => rule.Threshold > AsLikelyAsNot;
 
-    // Held-out images were counted without a threshold: where the class is the likelier of two, or at least as likely as not.
+    // Without a threshold a class is seen where it is the likelier of two, or at least as likely as not.
     private static bool IsNoStricterThanHeldOut(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot
         && (rule.Classifier.Classes.Count == 2
             || rule.Classifier.Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities);

@@ -247,13 +247,11 @@ public sealed class GeneratorEvaluator(
         (Tensor Features, Tensor Logits) Classify(FeatureClassifier classifier) => seen.Classify(classifier);
     }
 
-    // The reference knows the errors of its own extractor alone, and without a threshold.
+    // The reference knows the errors of its own extractor alone.
     private double? NoiseFloor(UndesiredFeature feature) =>
-        classifiers.Auditor(feature).Threshold is null
-            && policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator)
-            && reference is not null
-            && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate)
-                ? rate
+        policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator)
+            && reference?.Errors.CountsOf(classifiers.Auditor(feature)) is { Without: > 0 } known
+                ? (double)known.FalseAlarms / known.Without
                 : null;
 
     private IReadOnlyList<ClassShare> Shares(FirstLook first) =>

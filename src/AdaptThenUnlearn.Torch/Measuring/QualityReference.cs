@@ -1,4 +1,3 @@
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using static TorchSharp.torch;
@@ -12,9 +11,6 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Sha256">Digest of what it was made from; readings against different digests are never compared.</param>
 /// <param name="Excluded">Names of the classes left out.</param>
 /// <param name="Moments">For the Fréchet distance; owned by this.</param>
-/// <param name="FalsePositiveRates">
-/// For classes: how often the extractor sees them in real images of other classes; empty where the reference does not say.
-/// </param>
 /// <param name="Samples">
 /// <c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; none where the reference has none; owned by this.
 /// </param>
@@ -22,13 +18,12 @@ public sealed record QualityReference(
     string Sha256,
     IReadOnlyList<string> Excluded,
     FeatureMoments Moments,
-    IReadOnlyDictionary<string, double> FalsePositiveRates,
     Tensor Samples) : IDisposable
 {
     private const int MostSamples = 2000;
 
-    /// <summary>For classes: how the extractor did on real images; empty where the reference does not say.</summary>
-    public IReadOnlyDictionary<string, DetectionCounts> Detections { get; init; } = new Dictionary<string, DetectionCounts>();
+    /// <summary>What it says of the extractor's errors on labelled images.</summary>
+    public ReferenceErrors Errors { get; init; } = ReferenceErrors.None;
 
     /// <summary>Takes the retained classes of reference statistics.</summary>
     /// <param name="reference">As loaded.</param>
@@ -61,9 +56,8 @@ public sealed record QualityReference(
             sha256,
             undesired,
             FeatureMoments.FromStatistics(merged),
-            reference.FalsePositiveRates(),
             reference.Samples(undesired))
-        { Detections = reference.Detections() };
+        { Errors = reference.Errors };
     }
 
     /// <summary>
@@ -86,7 +80,7 @@ public sealed record QualityReference(
             RequireSameExtractor(maker, use: null, extractor);
 
         return new QualityReference(
-            sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
+            sha256, undesired, moments, zeros(0, moments.FeatureSize).DetachFromDisposeScope());
     }
 
     private static PolicyMismatchException OtherSize(long size, LoadedExtractor extractor) => new(
@@ -149,7 +143,6 @@ public sealed record QualityReference(
             sha256,
             [.. exclusionRules.Select(judge => judge.Class).Distinct()],
             FeatureMoments.FromStatistics(all),
-            new Dictionary<string, double>(),
             (samples.Count == 0 ? zeros(0, extractor.FeatureSize) : cat(samples)).DetachFromDisposeScope());
     }
 

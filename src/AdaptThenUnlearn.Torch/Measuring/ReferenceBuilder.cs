@@ -16,10 +16,11 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
     public const int MaxLabelCombinations = 256;
 
     private const int BatchSize = 100;
+    private const string TestProgress = "features of the test images";
 
     /// <summary>The features of a data set that is in memory.</summary>
-    /// <remarks>Where the extractor is a softmax classifier and there are test images, it also measures the confusion matrix and
-    /// the floor.</remarks>
+    /// <remarks>Where the extractor is a classifier, its errors on the test images are counted. Of a softmax classifier the
+    /// confusion matrix and the floor are measured too.</remarks>
     /// <param name="train">The images that the statistics are made from.</param>
     /// <param name="loadTest">Loads the test images; disposed here. Called only where they are needed.</param>
     /// <returns>Belongs to the caller's dispose scope.</returns>
@@ -30,15 +31,67 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
         var (images, labels) = (train.Images, train.Labels);
         var features = Extract("features of the training images", FeaturePass.Batches(images), images.shape[0]);
         var count = train.Classes.Count;
-        if (extractor.Extractor is not FeatureClassifier { Outputs: ClassifierOutputs.Softmax } classifier)
-            return new ReferenceFeatures(
-                train.Source, train.Classes, features, labels.clone(), zeros([count, count], int64), double.NaN);
+        var untested = new ReferenceFeatures(
+            train.Source, train.Classes, features, labels.clone(), zeros([count, count], int64), double.NaN);
+        if (extractor.Extractor is not FeatureClassifier classifier)
+            return untested;
 
         using var test = loadTest();
         var (testFeatures, testLogits) = FeaturePass.Run(classifier, test.Images);
-        var confusion = (test.Labels * count + testLogits.argmax(1)).bincount(null, count * count).view(count, count);
-        var floor = Floor(train, features, test, testFeatures);
-        return new ReferenceFeatures(train.Source, train.Classes, features, labels.clone(), confusion, floor);
+        var tested = untested with { Test = TestOf(classifier, testLogits, ByClass(test.Classes, test.Labels)) };
+        return classifier.Outputs is ClassifierOutputs.Softmax
+            ? tested with
+            {
+                Confusion = (test.Labels * count + testLogits.argmax(1)).bincount(null, count * count).view(count, count),
+                Floor = Floor(train, features, test, testFeatures),
+            }
+            : tested;
+    }
+
+    /// <summary>Tests the extractor on a data set that is in memory, each image of one class.</summary>
+    /// <param name="test">Images that the extractor was not trained on; disposed here.</param>
+    /// <exception cref="UnsuitableImagesException">
+    /// The extractor is no classifier, has none of the classes, or does not take images of this shape.
+    /// </exception>
+    public ExtractorTest TestOn(LabelledTensors test)
+    {
+        using var disposed = test;
+        using var scope = NewDisposeScope();
+        var classifier = RequireClassifier(test.Source, test.Classes);
+        var features = Extract(TestProgress, FeaturePass.Batches(test.Images), test.Images.shape[0]);
+        return TestOf(classifier, Logits(classifier, features), ByClass(test.Classes, test.Labels))!;
+    }
+
+    /// <summary>Tests the extractor on a folder with a sub-folder for each class, each image of one class.</summary>
+    /// <param name="folders">Images that the extractor was not trained on.</param>
+    /// <exception cref="UnsuitableImagesException">
+    /// An image has no class; or the extractor is no classifier, has none of the classes, or does not take images of this size.
+    /// </exception>
+    public ExtractorTest TestOn(ClassFolders folders)
+    {
+        if (folders.Problem is { } problem)
+            throw new UnsuitableImagesException(problem);
+
+        var classifier = RequireClassifier(folders.Pictures.Folder, folders.Classes);
+        using var scope = NewDisposeScope();
+        var features = ExtractFiles(TestProgress, folders.Pictures.Files);
+        var labels = tensor(folders.Labels.Select(label => (long)label).ToArray());
+        return TestOf(classifier, Logits(classifier, features), ByClass(folders.Classes, labels))!;
+    }
+
+    /// <summary>Tests the extractor on images that may each carry several labels.</summary>
+    /// <param name="folder">Images that the extractor was not trained on.</param>
+    /// <exception cref="UnsuitableImagesException">
+    /// The extractor is no classifier, has none of the labels, or does not take images of this size.
+    /// </exception>
+    public ExtractorTest TestOn(LabelledFolder folder)
+    {
+        var classifier = RequireClassifier(folder.List, folder.Labels);
+        using var scope = NewDisposeScope();
+        var features = ExtractFiles(TestProgress, folder.Files);
+        return TestOf(
+            classifier, Logits(classifier, features),
+            folder.Labels.Select((name, number) => (name, tensor(folder.LabelFlags.Select(flags => flags[number]).ToArray()))))!;
     }
 
     /// <summary>The features of a folder with a sub-folder for each class.</summary>
@@ -101,6 +154,33 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
             ExcludableNames = [.. columns.Select(column => column.Item)],
             SkippedFiles = folder.Unnamed is { } unnamed ? [unnamed] : [],
         };
+    }
+
+    private FeatureClassifier RequireClassifier(string source, IReadOnlyList<string> labels)
+    {
+        if (extractor.Extractor is not FeatureClassifier classifier)
+            throw new UnsuitableImagesException(
+                $"{source} cannot test the extractor: it is no classifier, so it has no errors to count; leave the test out");
+        return labels.Intersect(classifier.Classes).Any() ? classifier : throw new UnsuitableImagesException(
+            $"{source} cannot test the extractor: it has labels of {string.Join(", ", labels)}, and the extractor's classes are "
+                + $"{string.Join(", ", classifier.Classes)}; give the labels the names of the classes");
+    }
+
+    // Of the classes that the extractor has; null where it has none of them.
+    private static ExtractorTest? TestOf(
+        FeatureClassifier classifier, Tensor logits, IEnumerable<(string Class, Tensor Shows)> labels)
+    {
+        var tested = ClassTest.Run(classifier, logits, labels.Where(label => classifier.Classes.Contains(label.Class)));
+        return tested.Count == 0 ? null : new ExtractorTest(classifier.Classes, classifier.Outputs, tested);
+    }
+
+    private static IEnumerable<(string Class, Tensor Shows)> ByClass(IReadOnlyList<string> classes, Tensor labels) =>
+        classes.Select((name, number) => (name, labels.eq(number)));
+
+    private static Tensor Logits(FeatureClassifier classifier, Tensor features)
+    {
+        using var _ = no_grad();
+        return cat([.. FeaturePass.Batches(features).Select(batch => classifier.Logits(batch.to(classifier.Device)).cpu())]);
     }
 
     private static double Floor(LabelledTensors train, Tensor trainFeatures, LabelledTensors test, Tensor testFeatures)

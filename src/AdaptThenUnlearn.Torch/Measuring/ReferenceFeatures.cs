@@ -19,6 +19,11 @@ public sealed record ReferenceFeatures(
     /// <summary>The labels of each combination; null where the classes are not combinations.</summary>
     public IReadOnlyList<IReadOnlyList<string>>? Combinations { get; init; }
 
+    /// <summary>
+    /// How the extractor did on labelled images that it was not trained on; null where there are none, or it is no classifier.
+    /// </summary>
+    public ExtractorTest? Test { get; init; }
+
     /// <summary>The classes or labels that can be left out.</summary>
     public IReadOnlyList<string> ExcludableNames { get; init; } = Classes;
 
@@ -50,7 +55,7 @@ public sealed record ReferenceFeatures(
     /// <returns>Belongs to the caller.</returns>
     public ReferenceStatistics ToStatistics(int samplesPerClass, LoadedExtractor extractor) => ReferenceStatistics.Build(
         Classes, Features, Labels, samplesPerClass, extractor.Sha256AsUsed, Confusion, Floor, Combinations,
-        extractor.Use.Describe());
+        extractor.Use.Describe(), Test);
 
     /// <summary>Mean and covariance of all images but those of some classes, or with some labels.</summary>
     /// <param name="excluded">Names of the classes or labels to leave out.</param>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
@@ -16,7 +17,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <remarks>
 /// Kept as safetensors: <c>count</c> [C], <c>sum</c> [C, d], <c>outerSum</c> [C, d, d] (all float64), <c>samples</c> [M, d]
 /// (float32) with <c>sampleLabels</c> [M], and <c>confusion</c> [C, C]: row the true class, column the extractor's answer for
-/// real test images.
+/// real test images. Where test images were labelled, also <c>testCounts</c> [K, 4] (int64: images with a class, missed, images
+/// without it, false alarms; without a threshold) and <c>testScores</c> [K, M] (float32, see <see cref="ScoreRows"/>). The
+/// metadata's <c>test</c> names the K classes, and says with which classes and outputs the extractor was tested.
 /// </remarks>
 public sealed class ReferenceStatistics : IDisposable
 {
@@ -25,6 +28,12 @@ public sealed class ReferenceStatistics : IDisposable
 
     private const string CombinationsKey = "combinations";
     private const string UseKey = "extractorUse";
+    private const string TestKey = "test";
+    private const string TestCountsName = "testCounts";
+    private const string TestScoresName = "testScores";
+    private const int CountsOfAClass = 4;
+    private static readonly JsonSerializerOptions _testJson =
+        new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     private readonly Tensor _count;
     private readonly Tensor _sum;
@@ -70,6 +79,12 @@ public sealed class ReferenceStatistics : IDisposable
     /// <summary>How it was used, in words; null where nothing was said. The digest alone decides.</summary>
     public string? ExtractorUse { get; init; }
 
+    /// <summary>How it did on labelled test images; null where none were tried, or the file keeps a confusion alone.</summary>
+    public ExtractorTest? Test { get; init; }
+
+    /// <summary>What is known of the extractor's errors.</summary>
+    public ReferenceErrors Errors => new(OfConfusion(), Test);
+
     /// <summary>Fréchet distance between real training and real test images: what a perfect generator would reach.</summary>
     public double Floor { get; }
 
@@ -89,6 +104,7 @@ public sealed class ReferenceStatistics : IDisposable
     /// <param name="floor">Real training images against real test images.</param>
     /// <param name="combinations">For each class the labels it consists of, where images may have several.</param>
     /// <param name="extractorUse">How the extractor was used, in words; null where nothing was said.</param>
+    /// <param name="test">How the extractor did on labelled test images; null where none were tried.</param>
     public static ReferenceStatistics Build(
         IReadOnlyList<string> classes,
         Tensor features,
@@ -98,7 +114,8 @@ public sealed class ReferenceStatistics : IDisposable
         Tensor confusion,
         double floor,
         IReadOnlyList<IReadOnlyList<string>>? combinations = null,
-        string? extractorUse = null)
+        string? extractorUse = null,
+        ExtractorTest? test = null)
     {
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
@@ -116,7 +133,7 @@ public sealed class ReferenceStatistics : IDisposable
             cat(samples),
             cat([.. samples.Select((some, number) => full(some.shape[0], number, dtype: int64))]),
             confusion.clone())
-        { ExtractorUse = extractorUse };
+        { ExtractorUse = extractorUse, Test = test };
         foreach (var each in statistics)
             each.Dispose();
         return built;
@@ -154,7 +171,7 @@ public sealed class ReferenceStatistics : IDisposable
                 double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
                 file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
                 file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64))
-            { ExtractorUse = file.Metadata.GetValueOrDefault(UseKey) };
+            { ExtractorUse = file.Metadata.GetValueOrDefault(UseKey), Test = ReadTest(file) };
             return read.IsConsistent() ? read : throw new CheckpointException(
                 path, "is damaged: its statistics do not fit each other", "make it again with `atu reference`");
         }
@@ -180,18 +197,59 @@ public sealed class ReferenceStatistics : IDisposable
             metadata[CombinationsKey] = JsonSerializer.Serialize(Combinations);
         if (ExtractorUse is not null)
             metadata[UseKey] = ExtractorUse;
-        SafetensorsFile.Write(
-            path,
-            new Dictionary<string, Tensor>
+        using var scope = NewDisposeScope();
+        var tensors = new Dictionary<string, Tensor>
+        {
+            ["count"] = _count,
+            ["sum"] = _sum,
+            ["outerSum"] = _outerSum,
+            ["samples"] = _samples,
+            ["sampleLabels"] = _sampleLabels,
+            ["confusion"] = _confusion,
+        };
+        if (Test is not null)
+            WriteTest(Test, tensors, metadata);
+        SafetensorsFile.Write(path, tensors, metadata);
+    }
+
+    private static void WriteTest(
+        ExtractorTest test, Dictionary<string, Tensor> tensors, Dictionary<string, string> metadata)
+    {
+        metadata[TestKey] = JsonSerializer.Serialize(
+            new TestedExtractor(
+                [.. test.Tested.Select(each => each.Class)], test.Classes, ClassifierCheckpoint.NameOf(test.Outputs)),
+            _testJson);
+        tensors[TestCountsName] = tensor(
+            test.Tested.SelectMany(each => new long[]
             {
-                ["count"] = _count,
-                ["sum"] = _sum,
-                ["outerSum"] = _outerSum,
-                ["samples"] = _samples,
-                ["sampleLabels"] = _sampleLabels,
-                ["confusion"] = _confusion,
-            },
-            metadata);
+                each.Error.With, each.Error.Missed, each.Error.Without, each.Error.FalseAlarms
+            }).ToArray(),
+            [test.Tested.Count, CountsOfAClass]);
+        tensors[TestScoresName] = ScoreRows.Write([.. test.Tested.Select(each => each.Scores)]);
+    }
+
+    // Null where the file has none; files that keep a confusion alone are read as before.
+    private static ExtractorTest? ReadTest(TensorFile file)
+    {
+        if (!file.Metadata.TryGetValue(TestKey, out var text))
+            return null;
+
+        var tested = JsonSerializer.Deserialize<TestedExtractor>(text, _testJson)
+            ?? throw new FormatException("its metadata 'test' is empty");
+        var counts = file[TestCountsName].Load();
+        if (counts.dtype != int64 || !counts.shape.SequenceEqual([tested.Tested.Count, CountsOfAClass]))
+            throw new FormatException("its 'testCounts' do not fit its metadata 'test'");
+        var errors = counts.data<long>().ToArray().Chunk(CountsOfAClass).Select((row, number) =>
+            row.All(count => count <= int.MaxValue)
+            && new DetectionCounts("", row[0], row[1], row[2], row[3]).ArePossible
+                ? new HeldOutError((int)row[0], (int)row[1], (int)row[2], (int)row[3])
+                : throw new FormatException($"its counts of the class '{tested.Tested[number]}' are impossible")).ToList();
+        var scores = ScoreRows.Read(
+            file[TestScoresName].Load(), [.. tested.Tested.Zip(errors, (name, error) => (name, error.With, error.Without))]);
+        return new ExtractorTest(
+            tested.Classes,
+            ClassifierCheckpoint.ParseOutputs(tested.Outputs),
+            [.. tested.Tested.Select((name, number) => new ClassTest(name, errors[number], scores[number]))]);
     }
 
     /// <summary>Statistics of all classes but some, merged; belong to the caller.</summary>
@@ -218,18 +276,22 @@ public sealed class ReferenceStatistics : IDisposable
 
     /// <summary>
     /// For each class, how often the extractor sees it in real images of other classes: a rate below which it cannot tell, 0 to
-    /// 1. Without the classes of which no such image was tried.
+    /// 1. Without a threshold, and without the classes of which no such image was tried.
     /// </summary>
     public IReadOnlyDictionary<string, double> FalsePositiveRates() =>
-        Detections()
+        Errors.CountsWithoutThreshold
             .Where(pair => pair.Value.Without > 0)
             .ToDictionary(pair => pair.Key, pair => (double)pair.Value.FalseAlarms / pair.Value.Without);
 
-    /// <summary>
-    /// For each class, how the extractor did on real test images of it and of the others. Without the classes of which nothing
-    /// was tried.
-    /// </summary>
-    public IReadOnlyDictionary<string, DetectionCounts> Detections()
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var held in new[] { _count, _sum, _outerSum, _samples, _sampleLabels, _confusion })
+            held.Dispose();
+    }
+
+    // How the extractor did on real test images of each class and of the others; empty where nothing was tried.
+    private Dictionary<string, DetectionCounts> OfConfusion()
     {
         using var scope = NewDisposeScope();
         var predicted = _confusion.sum([0]).data<long>().ToArray();
@@ -239,18 +301,11 @@ public sealed class ReferenceStatistics : IDisposable
         return Enumerable.Range(0, Classes.Count).Where(number => all > 0).ToDictionary(
             number => Classes[number],
             number => new DetectionCounts(
-                "real test images of the reference",
+                ExtractorTest.Source,
                 actual[number],
                 actual[number] - right[number],
                 all - actual[number],
                 predicted[number] - right[number]));
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var held in new[] { _count, _sum, _outerSum, _samples, _sampleLabels, _confusion })
-            held.Dispose();
     }
 
     private Tensor Retained(IReadOnlyList<string> excluded) =>
@@ -270,4 +325,7 @@ public sealed class ReferenceStatistics : IDisposable
             && _sampleLabels.shape.SequenceEqual([_samples.shape[0]])
             && _confusion.shape.SequenceEqual([classes, classes]) && _confusion.ge(0).all().item<bool>();
     }
+
+    // The metadata's 'test': the classes of which images have labels, and all of the extractor's, with its kind of outputs.
+    private sealed record TestedExtractor(IReadOnlyList<string> Tested, IReadOnlyList<string> Classes, string Outputs);
 }

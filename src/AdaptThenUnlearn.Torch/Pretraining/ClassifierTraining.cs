@@ -98,7 +98,9 @@ public static class ClassifierTraining
         return classifier;
     }
 
-    /// <summary>Counts a classifier's errors for each class, on images that it was not trained on.</summary>
+    /// <summary>
+    /// Counts a classifier's errors for each class, on images that it was not trained on, and keeps its scores.
+    /// </summary>
     /// <param name="classifier">In eval mode.</param>
     /// <param name="train">The images that it was trained on; their labels are part of the digest.</param>
     /// <param name="test">The images to count on.</param>
@@ -108,40 +110,27 @@ public static class ClassifierTraining
         using var scope = NewDisposeScope();
         using var _ = no_grad();
 
-        // Count, for each class, the images with it and those missed, and the images without it and the false alarms.
-        var counts = zeros([4, classifier.Classes.Count], int64);   // rows: with, missed, without, false alarms
+        // Classify all images, a batch at a time.
+        List<Tensor> logits = [];
         foreach (var (images, labels) in Batches(test))
         {
             using var batchScope = NewDisposeScope();
-            var predicted = classifier.DetectClasses(
-                classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)))).cpu();
-            var actual = classifier.Outputs is ClassifierOutputs.Sigmoid
-                ? labels.gt(0.5)
-                : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
-            var (isAbsent, isNotPredicted) = (actual.logical_not(), predicted.logical_not());
-            counts.add_(stack(
-                [
-                    actual.sum([0]),
-                    actual.logical_and(isNotPredicted).sum([0]),
-                    isAbsent.sum([0]),
-                    isAbsent.logical_and(predicted).sum([0])
-                ]));
+            logits.Add(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device))).cpu()
+                .MoveToOuterDisposeScope());
             images.Dispose();
             labels.Dispose();
         }
 
-        // Name the counts, and identify the images by the digest of their labels.
-        var numbers = counts.data<long>().ToArray().Select(number => (int)number).ToArray();
-        var all = classifier.Classes.Count;
+        // Count for each class, and identify the images by the digest of their labels.
+        var shows = classifier.Outputs is ClassifierOutputs.Sigmoid
+            ? test.Labels.gt(0.5)
+            : nn.functional.one_hot(test.Labels, classifier.Classes.Count).to(@bool);
+        var tests = ClassTest.Run(
+            classifier, cat(logits), classifier.Classes.Select((name, number) => (name, shows.select(1, number))));
         return new HeldOutCounts(
-            classifier.Classes.Index().ToDictionary(
-                named => named.Item,
-                named => new HeldOutError(
-                    numbers[named.Index],
-                    numbers[all + named.Index],
-                    numbers[2 * all + named.Index],
-                    numbers[3 * all + named.Index])),
-            Sha256Digest.Compute([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes]));
+            tests.ToDictionary(each => each.Class, each => each.Error),
+            Sha256Digest.Compute([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes]))
+        { Scores = tests.ToDictionary(each => each.Class, each => each.Scores) };
     }
 
     private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) =>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Labelling;
@@ -12,7 +13,13 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
     private static readonly JsonSerializerOptions _json =
         new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-    /// <summary>The counts as JSON, on one line.</summary>
+    /// <summary>
+    /// The scores of the same images, by the class's name, to count errors at a threshold; empty where they were not kept.
+    /// </summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, DetectionScores> Scores { get; init; } = new Dictionary<string, DetectionScores>();
+
+    /// <summary>The counts as JSON, on one line, without the scores.</summary>
     public string ToText() => JsonSerializer.Serialize(this, _json);
 
     /// <summary>Reads what <see cref="ToText"/> wrote.</summary>
@@ -36,4 +43,10 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
     /// <param name="name">The class.</param>
     public DetectionCounts? ForClass(string name) =>
         ByClass.TryGetValue(name, out var error) ? error.Counts(Source) with { LabelsSha256 = LabelsSha256 } : null;
+
+    /// <summary>The counts of one class at a threshold; null if its scores were not kept.</summary>
+    /// <param name="name">The class.</param>
+    /// <param name="threshold">Smallest probability of an image that shows the class; above 0 and at most 1.</param>
+    public DetectionCounts? ForClass(string name, double threshold) =>
+        Scores.TryGetValue(name, out var scores) ? scores.Count(threshold, Source) with { LabelsSha256 = LabelsSha256 } : null;
 }

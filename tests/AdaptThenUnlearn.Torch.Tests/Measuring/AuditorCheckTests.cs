@@ -176,6 +176,45 @@ public sealed class AuditorCheckTests : IDisposable
         Assert.Contains("it found none of 20 images", reading.NotMeasured, StringComparison.Ordinal);
     }
 
+    // Ten held-out images show the class, with scores of 0.05 to 0.95, and 20 do not, with scores of 0 to 0.95.
+    [Theory]
+    [InlineData(null, 4, 3)]
+    [InlineData(0.3, 3, 14)]
+    [InlineData(0.9, 9, 2)]
+    [InlineData(0.99, 10, 0)]
+    public void Measure_HeldOutScores_AreCountedAtTheThreshold(double? threshold, long missed, long falseAlarms)
+    {
+        var heldOut = new HeldOutCounts(
+            new Dictionary<string, HeldOutError> { ["plain"] = new(20, 3, 10, 4), ["banned"] = new(10, 4, 20, 3) },
+            new string('0', 64))
+        {
+            Scores = new Dictionary<string, DetectionScores>
+            {
+                ["plain"] = new(Enumerable.Repeat(0.5f, 20), Enumerable.Repeat(0.5f, 10)),
+                ["banned"] = new(
+                    Enumerable.Range(0, 10).Select(number => number / 10f + 0.05f),
+                    Enumerable.Range(0, 20).Select(number => number / 20f)),
+            },
+        };
+        using (var scope = NewDisposeScope())
+        using (var auditor = Small.Classifier(seed: 6))
+        {
+            using var classifiers = Furnished(_folder);
+            ClassifierCheckpoint.Save(Path.Combine(_folder, "auditor.safetensors"), auditor, heldOut);
+        }
+
+        var feature = Policy.UndesiredFeatures[0] with { AuditorThreshold = threshold, MaxRate = 1 };
+        var policy = Policy with { UndesiredFeatures = [feature] };
+        using var loaded = PolicyClassifiers.Load(
+            policy, path => Path.Combine(_folder, path), path => CheckpointFile.Open(path), Small.Shape, CPU);
+        var reading = Measured(loaded, policy, null).Features[0];
+
+        Assert.Equal((10, missed, 20, falseAlarms), (
+            reading.Detection!.With, reading.Detection.Missed, reading.Detection.Without, reading.Detection.FalseAlarms));
+        Assert.Equal("held out when it was trained", reading.Detection.Source);
+        Assert.Equal(missed == 10, reading.NotMeasured is not null);   // it finds nothing from that threshold on
+    }
+
     private static void Blind(FeatureClassifier classifier)
     {
         using var _ = no_grad();

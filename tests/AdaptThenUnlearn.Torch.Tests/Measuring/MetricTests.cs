@@ -1,5 +1,7 @@
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
@@ -274,6 +276,104 @@ public sealed class MetricTests : IDisposable
                 "e",
                 confusion,
                 floor: double.NaN);
+    }
+
+    [Fact]
+    public void ReferenceStatistics_LabelledTestImages_KeepCountsAtEveryThreshold()
+    {
+        using var scope = NewDisposeScope();
+        var path = SaveTested();
+
+        using var loaded = ReferenceStatistics.Load(path);
+
+        // Of the images with a hat, 0.9 finds one of three; without a threshold two are found.
+        using var classifier = ClassifierArchitectures.Build(
+            StridedConvNet.Name, Small.Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid);
+        Assert.Equal((3, 1, 2, 0), Counts(classifier, "hat", null));
+        Assert.Equal((3, 2, 2, 0), Counts(classifier, "hat", 0.9));
+        Assert.Equal((3, 0, 2, 2), Counts(classifier, "hat", 0.1));
+        Assert.Equal(0.0, Assert.Single(loaded.FalsePositiveRates()).Value);
+        Assert.Null(Counts(classifier, "glasses", null));   // no image had a label of it
+
+        // The scores are of another class or of no probability where the outputs have other names or another meaning.
+        using var renamed = ClassifierArchitectures.Build(
+            StridedConvNet.Name, Small.Shape, ["hat", "glasses"], ClassifierOutputs.Sigmoid);
+        using var exclusive = ClassifierArchitectures.Build(StridedConvNet.Name, Small.Shape, ["glasses", "hat"]);
+        Assert.Null(Counts(renamed, "hat", 0.9));
+        Assert.Null(Counts(exclusive, "hat", 0.9));
+
+        (long, long, long, long)? Counts(FeatureClassifier judge, string name, double? threshold) =>
+            loaded.Errors.CountsOf(new FeatureRule(judge, name, threshold)) is { } counts
+                ? (counts.With, counts.Missed, counts.Without, counts.FalseAlarms)
+                : null;
+    }
+
+    // Files of older versions keep a confusion, which says nothing of a threshold.
+    [Fact]
+    public void ReferenceStatistics_ConfusionAlone_KnowsNoThreshold()
+    {
+        using var scope = NewDisposeScope();
+        using var built = ReferenceStatistics.Build(
+            ["plain", "banned"], ones([4, 2], float64), tensor(new long[] { 0, 0, 1, 1 }), samplesPerClass: 2, "e",
+            tensor(new long[,] { { 8, 2 }, { 1, 9 } }), floor: double.NaN);
+        var path = Path.Combine(_folder, "confusion.safetensors");
+        built.Save(path);
+        using var loaded = ReferenceStatistics.Load(path);
+        using var classifier = Small.Classifier();
+
+        Assert.Equal(1, loaded.Errors.CountsOf(new FeatureRule(classifier, "banned", null))!.Missed);
+        Assert.Null(loaded.Errors.CountsOf(new FeatureRule(classifier, "banned", 0.5)));
+    }
+
+    [Theory]
+    [InlineData("scores", "its scores of the class 'hat' are not numbers from 0 to 1 in ascending order")]
+    [InlineData("counts", "its counts of the class 'hat' are impossible")]
+    [InlineData("fewer", "it has the scores of 5 images, and its counts of the class 'hat' are of 2 with it and 2 without")]
+    [InlineData("shape", "its 'testCounts' do not fit its metadata 'test'")]
+    [InlineData("outputs", "'softplus' is not a kind of outputs")]
+    [InlineData("missing", "has no tensor 'testScores'")]
+    [InlineData("text", "damaged")]
+    public void ReferenceStatistics_DamagedTest_NamesFileAndRemedy(string damage, string expected)
+    {
+        using var scope = NewDisposeScope();
+        var path = SaveTested();
+        var file = SafetensorsFile.Read(path);
+        var tensors = file.Tensors.ToDictionary(stored => stored.Name, stored => stored.Load());
+        var metadata = new Dictionary<string, string>(file.Metadata);
+        if (damage == "scores")
+            tensors["testScores"] = tensors["testScores"].flip(1);
+        else if (damage == "counts")
+            tensors["testCounts"][0, 1] = 4;
+        else if (damage == "fewer")
+            tensors["testCounts"][0, 0] = 2;
+        else if (damage == "shape")
+            tensors["testCounts"] = tensors["testCounts"][.., ..3];
+        else if (damage == "missing")
+            tensors.Remove("testScores");
+        else
+            metadata["test"] = damage == "text" ? "{" : metadata["test"].Replace("sigmoid", "softplus", StringComparison.Ordinal);
+        SafetensorsFile.Write(path, tensors, metadata);
+
+        var refused = Assert.Throws<CheckpointException>(() => ReferenceStatistics.Load(path));
+
+        Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(path, refused.Message, StringComparison.Ordinal);
+        if (damage != "missing")
+            Assert.Contains("make it again with `atu reference`", refused.Message, StringComparison.Ordinal);
+    }
+
+    // Three images with a hat, of scores 0.2, 0.5 and 0.95, and two without, of 0.15 and 0.4.
+    private string SaveTested()
+    {
+        var test = new ClassTest(
+            "hat", new HeldOutError(3, 1, 2, 0), new DetectionScores([0.2f, 0.95f, 0.5f], [0.4f, 0.15f]));
+        using var built = ReferenceStatistics.Build(
+            ["none", "hat"], ones([4, 2], float64), tensor(new long[] { 0, 0, 1, 1 }), samplesPerClass: 2, "e",
+            zeros([2, 2], int64), floor: double.NaN, [[], ["hat"]],
+            test: new ExtractorTest(["glasses", "hat"], ClassifierOutputs.Sigmoid, [test]));
+        var path = Path.Combine(_folder, "tested.safetensors");
+        built.Save(path);
+        return path;
     }
 
     [Fact]

@@ -120,6 +120,78 @@ public sealed class ReferenceBuilderTests : IDisposable
         foreach (var (row, column) in new[] { (0, 0), (0, 1), (1, 0), (1, 1) })
             Assert.Equal(((truth == row) & (found == column)).sum().item<long>(), images.Confusion[row, column].item<long>());
         Assert.True(images.Floor > 0);
+
+        // What is kept for a threshold counts the same where there is none.
+        var banned = images.Test!.Tested.Single(each => each.Class == "banned");
+        Assert.Equal(images.Confusion[1, 0].item<long>(), banned.Error.Missed);
+        Assert.Equal(images.Confusion[0, 1].item<long>(), banned.Error.FalseAlarms);
+        Assert.Equal((75, 75), (banned.Scores.With.Count, banned.Scores.Without.Count));
+    }
+
+    [Fact]
+    public void FromLabelledImages_SigmoidClassifier_CountsItsErrorsOnTestImages()
+    {
+        using var classifier = Small.LabelClassifier();
+        var extractor = new LoadedExtractor(classifier, "classifier Fréchet distance", "00", Owned: null);
+        string[] classes = ["hat", "none"];
+        manual_seed(1);
+        var testImages = Noise(50);
+        var found = classifier.ProbabilitiesOf(FeaturePass.Run(classifier, testImages).Logits).select(1, 1);
+        var hats = (arange(50) % 2).eq(0);
+
+        var images = new ReferenceBuilder(extractor, (_, _, _) => { }, CancellationToken.None).FromLabelledImages(
+            new LabelledTensors("train", classes, Noise(20), zeros(20, int64)),
+            () => new LabelledTensors("test", classes, testImages.clone(), arange(50) % 2));
+
+        var hat = Assert.Single(images.Test!.Tested);   // the classifier has no class 'none'
+        Assert.Equal(("hat", ClassifierOutputs.Sigmoid), (hat.Class, images.Test.Outputs));
+        foreach (var threshold in new[] { 0.3, 0.5, 0.7 })
+        {
+            var shown = found.ge(threshold);
+            Assert.Equal(
+                ((hats & ~shown).sum().item<long>(), (~hats & shown).sum().item<long>()),
+                (hat.Scores.Count(threshold, "").Missed, hat.Scores.Count(threshold, "").FalseAlarms));
+        }
+    }
+
+    [Fact]
+    public void TestOn_FoldersOfLabelledImages_TestTheClassesThatTheExtractorHas()
+    {
+        LabelledPictures.Write(_folder, count: 12);
+        foreach (var name in new[] { "bright/a.png", "dark/b.png", "dark/c.png" })
+            WriteGrey(Path.Combine("folders", name), 10, size: 16);
+        using var classifier = ClassifierArchitectures.Build(
+            StridedConvNet.Name, Small.Shape, ["hat", "bright", "striped"], ClassifierOutputs.Sigmoid);
+        classifier.eval();
+        var builder =
+            new ReferenceBuilder(new LoadedExtractor(classifier, "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
+
+        var labels = builder.TestOn(LabelledFolder.Read(_folder));
+        var folders = builder.TestOn(ClassFolders.Read(Path.Combine(_folder, "folders")));
+
+        Assert.Equal(
+            [("bright", 6, 6), ("striped", 4, 8)],
+            labels.Tested.Select(each => (each.Class, each.Scores.With.Count, each.Scores.Without.Count)));
+        Assert.Equal(
+            [("bright", 1, 2)], folders.Tested.Select(each => (each.Class, each.Scores.With.Count, each.Scores.Without.Count)));
+        Assert.Equal(["hat", "bright", "striped"], folders.Classes);
+    }
+
+    [Fact]
+    public void TestOn_NoClassifierOrNoClassInCommon_IsRefused()
+    {
+        WriteLabelled();
+        using var classifier = Small.Classifier();
+        var other =
+            new ReferenceBuilder(new LoadedExtractor(classifier, "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
+
+        var none = Assert.Throws<UnsuitableImagesException>(() => Builder().TestOn(LabelledFolder.Read(_folder)));
+        var unknown = Assert.Throws<UnsuitableImagesException>(() => other.TestOn(LabelledFolder.Read(_folder)));
+
+        Assert.Contains("labels.csv cannot test the extractor: it is no classifier", none.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it has labels of hat, scarf, and the extractor's classes are plain, banned; give the labels", unknown.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -161,11 +233,11 @@ public sealed class ReferenceBuilderTests : IDisposable
             Path.Combine(_folder, "labels.csv"), ["file,hat,scarf", "a.png,1,0", "b.png,0,0", "c.png,1,1", "d.png,1,0"]);
     }
 
-    private void WriteGrey(string name, byte level)
+    private void WriteGrey(string name, byte level, int size = 2)
     {
         var path = Path.Combine(_folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using var picture = new SKBitmap(2, 2);
+        using var picture = new SKBitmap(size, size);
         picture.Erase(new SKColor(level, level, level));
         using var file = File.Create(path);
         picture.Encode(file, SKEncodedImageFormat.Png, quality: 100);
