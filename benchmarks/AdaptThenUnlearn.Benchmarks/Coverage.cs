@@ -45,7 +45,6 @@ internal static class Coverage
 
         Terminal.WriteLine("");
         Families(replications);
-        RatioCoverage.Run(replications);
         BestOfManySeeds(replications / 50);
     }
 

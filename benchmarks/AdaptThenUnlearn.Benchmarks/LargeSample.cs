@@ -68,8 +68,8 @@ internal static class LargeSample
             using var process = Process.GetCurrentProcess();
             Terminal.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{done} images: {process.WorkingSet64 / 1e6:F0} MB, {Tensor.TotalCount} tensors alive, "
-                    + $"{done / clock.Elapsed.TotalSeconds:F0} images/s"));
+                $"{done} images: {process.WorkingSet64 / 1e6:F0} MB ({GC.GetTotalMemory(false) / 1e6:F0} MB managed), "
+                    + $"{Tensor.TotalCount} tensors alive, {done / clock.Elapsed.TotalSeconds:F0} images/s"));
         }), CancellationToken.None);
     }
 

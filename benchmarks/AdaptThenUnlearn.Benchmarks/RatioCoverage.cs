@@ -5,8 +5,8 @@ using AdaptThenUnlearn.Policies;
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>
-/// How often the gate's bounds of the share unlearned and of a class's share kept hold, for known true shares and classifiers that
-/// are known to err. All through the gate's own code.
+/// How often the gate's bounds of the share unlearned and of a class's share kept hold, for known true shares and classifiers
+/// that are known to err. All through the gate's own code.
 /// </summary>
 /// <remarks>
 /// Images before and after either have nothing to do with each other, or are of the same latents: then only an image that showed
@@ -25,9 +25,8 @@ internal static class RatioCoverage
 
     public static void Run(int replications)
     {
-        Terminal.WriteLine("");
         Terminal.WriteLine(FormattableString.Invariant(
-            $"{Images} images, {100 * Before} % before: in how many % the lower bound is at most the share, or none is measured"));
+            $"{Images} images, {100 * Before} % before: in how many % the lower bound is at most the share, or there is none"));
         var shares = _unlearned.Select(share => FormattableString.Invariant($"{100 * share} % unlearned"))
             .Concat(_kept.Select(share => FormattableString.Invariant($"{100 * share} % kept")));
         Terminal.WriteLine("| labelled images with, without | missed | false alarms | " + string.Join(

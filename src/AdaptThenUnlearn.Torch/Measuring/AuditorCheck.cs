@@ -67,7 +67,9 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     public DetectionCounts? CountedErrors(UndesiredFeature feature) =>
         DetectionCounts.ThatCorrect(Detection(feature), policy.Evaluation.CorrectsErrors);
 
-    /// <summary>How a classifier did on known images of one of its classes, judged without a threshold; null for unknown.</summary>
+    /// <summary>
+    /// How a classifier did on known images of one of its classes, judged without a threshold; null for unknown.
+    /// </summary>
     /// <param name="classifier">Its name in the policy.</param>
     /// <param name="name">Of the class.</param>
     public DetectionCounts? ErrorsOfClass(string classifier, string name) =>

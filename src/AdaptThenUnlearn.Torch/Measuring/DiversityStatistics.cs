@@ -46,7 +46,10 @@ public sealed record DiversityStatistics(IReadOnlyList<long> ImageHashes, double
 
     /// <summary>Of both sets of images together.</summary>
     public DiversityStatistics Merge(DiversityStatistics other) =>
-        new(other.ImageHashes.Count == 0 ? ImageHashes : [.. ImageHashes, .. other.ImageHashes], Scatter + other.Scatter, DegreesOfFreedom + other.DegreesOfFreedom);
+        new(
+            other.ImageHashes.Count == 0 ? ImageHashes : [.. ImageHashes, .. other.ImageHashes],
+            Scatter + other.Scatter,
+            DegreesOfFreedom + other.DegreesOfFreedom);
 
     /// <summary>For a record.</summary>
     public ImageDiversity ToReading() => new(

@@ -12,7 +12,9 @@ internal sealed class FirstLook(int features)
     /// <summary>For each undesired feature: images that show it, to its annotator.</summary>
     public long[] AnnotatorHits { get; } = new long[features];
 
-    /// <summary>For each class of the classifier that counts them: images of it; empty where the policy asks for no quality.</summary>
+    /// <summary>
+    /// For each class of the classifier that counts them: images of it; empty where the policy asks for no quality.
+    /// </summary>
     public long[] ByClass { get; private set; } = [];
 
     /// <summary>Images whose features were kept.</summary>

@@ -200,7 +200,8 @@ public static partial class Gate
         var counted = DetectionCounts.ThatCorrectRatios(errors.Counted, evaluation.CorrectsErrors);
         if (errors.Counted is not null && counted is null && evaluation.AuditorErrors is EvaluationOptions.CorrectErrors)
             return rule.NotMeasured(
-                $"{NoFalseAlarmsKnown}, and the policy asks for its errors to be counted (evaluation.auditorErrors is 'correct')");
+                $"{NoFalseAlarmsKnown}, and the policy asks for the auditor's errors to be counted "
+                    + "(evaluation.auditorErrors is 'correct')");
         if (UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence, counted) is not { } bound)
             return rule.NotMeasured(AllFalseAlarms(was, counted!));
 
@@ -246,8 +247,8 @@ public static partial class Gate
     }
 
     private static string AllFalseAlarms(Look was, DetectionCounts errors) => Invariant(
-        $"the auditor saw the feature in {was.Hits} of {was.Samples} images of the original, and all of them may be false alarms: ")
-        + $"{errors.Words}; so no share of it can be unlearned";
+        $"the auditor saw the feature in {was.Hits} of {was.Samples} images of the original, and all of them may be ")
+        + $"false alarms: {errors.Words}; so no share of it can be unlearned";
 
     private static string NeverShown(Look was) =>
         Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned");

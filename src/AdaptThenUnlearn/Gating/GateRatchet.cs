@@ -156,7 +156,9 @@ public static partial class Gate
                     ? "its classes were counted by another classifier"
                 : was is null || !was.IsPossible || was.Samples < 1 ? "it did not count this class"
                 : WhyFewer(was.Samples, policy.Evaluation) ?? WhyOtherImages(measured, baseline.Measured);
-            if (!UsesPolicyLatents(policy.Evaluation, measured) || share.Samples != policy.Evaluation.Samples || !share.IsPossible)
+            if (!UsesPolicyLatents(policy.Evaluation, measured)
+                || share.Samples != policy.Evaluation.Samples
+                || !share.IsPossible)
                 yield return unknown.NotMeasured(NotCounted);
             else if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.WhyTooAlike) is { } meaningless)
                 yield return unknown.NotMeasured(meaningless);

@@ -125,7 +125,9 @@ public sealed record Look(long Samples, long Hits);
 /// <param name="Undesired">Whether the policy bans it.</param>
 /// <param name="Hits">Images of this class.</param>
 /// <param name="Samples">All images.</param>
-/// <param name="Detection">How the classifier did on images with known labels; null, and left out, where nothing is known.</param>
+/// <param name="Detection">
+/// How the classifier did on images with known labels; null, and left out, where nothing is known.
+/// </param>
 public sealed record ClassShare(
     string Classifier,
     string Class,

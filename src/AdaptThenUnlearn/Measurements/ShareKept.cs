@@ -53,7 +53,9 @@ public static class ShareKept
 
     /// <summary>The largest ratio of the true shares.</summary>
     /// <inheritdoc cref="LowerBound(Look, Look, double, DetectionCounts?)"/>
-    /// <returns>Never below the bound without a correction; infinite where what was seen before may all be false alarms.</returns>
+    /// <returns>
+    /// Never below the bound without a correction; infinite where what was seen before may all be false alarms.
+    /// </returns>
     public static double UpperBound(Look before, Look after, double confidence, DetectionCounts? errors)
     {
         var uncorrected = UpperBound(before.Hits, after.Hits, confidence);

@@ -40,9 +40,8 @@ public static class UnlearnedShare
             return uncorrected;
 
         var ofEach = HalfTheRisk(confidence);
-        return OfRates(TrueRate.LowerBound(before, ofEach, errors), TrueRate.UpperBound(after, looks: 1, ofEach, errors)) is { } share
-            ? Math.Min(uncorrected, share)
-            : null;
+        var (least, most) = (TrueRate.LowerBound(before, ofEach, errors), TrueRate.UpperBound(after, looks: 1, ofEach, errors));
+        return OfRates(least, most) is { } share ? Math.Min(uncorrected, share) : null;
     }
 
     /// <summary>The unfavourable bound where a person looked at the images after.</summary>

@@ -68,7 +68,7 @@ public sealed class AttackLimitTests
         "$.audits[0].budget.samples", "whole number")]
     [InlineData(
         """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "samples": 99999999999 } }""", "ATU1004",
-        "$.audits[0].budget.samples", "whole number")]
+        "$.audits[0].budget.samples", "to 2147483647")]
     [InlineData(
         """{ "attack": "truncation", "maxSuccess": 0.1, "budget": { "shots": 9 } }""", "ATU1002",
         "$.audits[0].budget.shots", "unknown property")]

@@ -19,8 +19,7 @@ public sealed class LargeSampleTests : IDisposable
         using var classifiers = AuditorCheckTests.Furnished(_folder);
         using var statistics = FeatureStatistics.FromFeatures(randn(100, 4));
         using var reference = new QualityReference(
-            new string('b', 64), ["banned"], FeatureMoments.FromStatistics(statistics), new Dictionary<string, double>(),
-            zeros(0, 4));
+            new string('b', 64), ["banned"], FeatureMoments.FromStatistics(statistics), zeros(0, 4));
         var policy = AuditorCheckTests.Policy with
         {
             Evaluation = AuditorCheckTests.Policy.Evaluation with { Samples = Images, MaxSamples = Images },
