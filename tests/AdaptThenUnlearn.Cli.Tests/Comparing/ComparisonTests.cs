@@ -250,7 +250,7 @@ public sealed class ComparisonTests : IDisposable
     [Theory]
     [InlineData(
         "results/mnist/results.md", "policies/mnist-no-digit-8.json", "1,4,8",
-        "reject,retrain,fine-tune,paper-nl2,paper-il2,paper-el2,quick,default,thorough,with-repulsion", "1",
+        "reject,retrain,fine-tune,paper-nl2,paper-il2,paper-el2,quick,default,thorough,with-repulsion", "1,2,3",
         "models/mnist/third.safetensors")]
     [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
     [InlineData("results/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
