@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Measurements;
@@ -45,41 +46,47 @@ public sealed class AttackResultsTests
     }
 
     // What the page says of attacks is what their cells say, in today's words.
-    [Fact]
-    public void Render_DocumentedAttacks_IsTheDocumentedPage()
+    [Theory]
+    [InlineData(
+        "results/mnist/attacks.md",
+        "retrain,fine-tune,paper-nl2,paper-il2,paper-el2,quick,default,thorough,with-repulsion", "1,2,3", "quick")]
+    [InlineData("results/mnist-relearning/attacks.md", "retrain,default,thorough", "1", "full", "relearning")]
+    public void Render_DocumentedAttacks_IsTheDocumentedPage(
+        string page, string methods, string seeds, string profile, string? onlyAttack = null)
     {
-        const string page = "results/mnist/attacks.md";
-        string[] rows =
-        [
-            "retrain", "fine-tune", "paper-nl2", "paper-il2", "paper-el2", "quick", "default", "thorough", "with-repulsion",
-        ];
+        var rows = methods.Split(',');
+        IReadOnlyList<IAttack> attacks = [.. KnownAttacks.All.Where(attack => onlyAttack is null || attack.Name == onlyAttack)];
+        var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null));
         var text = File.ReadAllText(Path.Combine(Repository.Root, "policies", "mnist-no-digit-8.json"));
         var policy = PolicyReader.Read(text, "policy.json", Records.Vocabulary, []);
         var comparison = new Comparison(
-            policy.Policy!, ["1", "4", "8"], [1, 2, 3], [.. ComparedMethods.All.Where(method => rows.Contains(method.Name))],
-            Overrides: [], Cells: []);
+            policy.Policy!,
+            ["1", "4", "8"],
+            [.. seeds.Split(',').Select(seed => long.Parse(seed, CultureInfo.InvariantCulture))],
+            [.. ComparedMethods.All.Where(method => rows.Contains(method.Name))],
+            Overrides: [],
+            Cells: []);
         var results = new AttackResults(
             comparison,
-            AttackBudget.Profiles["quick"],
-            [.. KnownAttacks.All.Select(attack => (attack.Name, attack.Summary))],
+            AttackBudget.Profiles[profile],
+            [.. attacks.Select(attack => (attack.Name, attack.Summary))],
             [
                 .. from name in comparison.Classes
                    from key in comparison.Keys().Where(key => key.Class == name).Select(key => (CellKey?)key).Prepend(null)
-                   from attack in KnownAttacks.All
-                   select DocumentedAttack(name, key, attack.Name),
+                   from attack in attacks
+                   select DocumentedAttack(folder, name, key, attack.Name),
             ]);
 
         Golden.Check(page, AttackResultsPage.Render(results, "attacks"), folder: "..");
         Golden.Check(Path.ChangeExtension(page, null) + "/attacks.csv", AttackResultsCsv.Render(results), folder: "..");
     }
 
-    private static AttackResult DocumentedAttack(string name, CellKey? run, string attack)
+    private static AttackResult DocumentedAttack(string attacks, string name, CellKey? run, string attack)
     {
         var role = run is null ? AttackedGenerator.Before
             : ComparedMethods.Retrains(run) ? AttackedGenerator.Retrained
             : AttackedGenerator.After;
-        var folder = Assert.Single(Directory.GetDirectories(
-            Path.Combine(Repository.Root, "results", "mnist", "attacks"), $"{run?.FileName ?? $"original-{name}"}-????????"));
+        var folder = Assert.Single(Directory.GetDirectories(attacks, $"{run?.FileName ?? $"original-{name}"}-????????"));
 
         // Pictures are kept for one seed alone, so a cell is read without its picture.
         var key = new AttackKey(attack, $"class-{name}", role);
