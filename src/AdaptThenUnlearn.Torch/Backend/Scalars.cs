@@ -7,15 +7,17 @@ namespace AdaptThenUnlearn.Torch.Backend;
 /// </summary>
 /// <remarks>
 /// <para>
-/// TorchSharp reads the native handle of a scalar and calls libtorch with it, without keeping the scalar alive. A garbage collection
-/// on another thread can then finalize the scalar, and libtorch reads freed memory
-/// (https://github.com/dotnet/TorchSharp/issues/1434). The implicit conversions from numbers make such scalars: nothing else refers
-/// to them. So they are banned (<c>build/BannedSymbols.Scalars.txt</c>), and a product is written
-/// <c>tensor * Scalars.Of(0.5)</c>.
+/// TorchSharp reads the native handle of a scalar and calls libtorch with it, without keeping the scalar alive. A garbage
+/// collection on another thread can then finalize the scalar, and libtorch reads freed memory
+/// (https://github.com/dotnet/TorchSharp/issues/1434). The implicit conversions from numbers make such scalars: nothing else
+/// refers to them. So they are banned (<c>build/BannedSymbols.Scalars.txt</c>): <c>values.clamp_min(Scalars.Of(0.5))</c>.
 /// </para>
 /// <para>
-/// Each thread keeps its last <see cref="Kept"/> scalars, so that memory stays bounded. Pass a scalar to its operation at once, and
-/// do not store it. A scalar has the type that the implicit conversion gives it, so results are the same to the bit.
+/// The ban does not see what TorchSharp converts itself: <c>tensor * 0.5</c>, the sum of two tensors, <c>square</c>.
+/// </para>
+/// <para>
+/// Each thread keeps its last 256 scalars, so that memory stays bounded. Pass a scalar to its operation at once, and do not
+/// store it. A scalar has the type that the implicit conversion gives it, so results are the same to the bit.
 /// </para>
 /// </remarks>
 public static class Scalars
