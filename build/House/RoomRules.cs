@@ -39,13 +39,14 @@ public static class RoomRules
         ["Torch.Backend"] = [],
         ["Torch.Randomness"] = [],
         ["Torch.Threading"] = [],
-        ["Torch.Images"] = [],
+        ["Torch.Images"] = ["Torch.Backend"],
         ["Torch.Models"] = ["Torch.Randomness"],
         ["Torch.Models.Sequence"] = ["Torch.Models", "Policies"],   // layers may be stated in a policy
         ["Torch.Models.Dcgan"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
         ["Torch.Models.Mlp"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
-        ["Torch.Models.StyleGan2"] = ["Torch.Models"],
-        ["Torch.Models.StyleGan3"] = ["Torch.Models", "Torch.Models.StyleGan2"],   // its mapping network and discriminator
+        ["Torch.Models.StyleGan2"] = ["Torch.Backend", "Torch.Models"],
+        // StyleGAN2's mapping network and discriminator.
+        ["Torch.Models.StyleGan3"] = ["Torch.Backend", "Torch.Models", "Torch.Models.StyleGan2"],
         ["Torch.Checkpoints.Tensors"] = [],
         ["Torch.Checkpoints.Pickle"] = ["Torch.Checkpoints.Tensors"],
         ["Torch.Checkpoints.Onnx"] = ["Torch.Checkpoints.Tensors"],
@@ -57,31 +58,36 @@ public static class RoomRules
         ],
         ["Torch.Features"] =
         [
+            "Torch.Backend",
             "Torch.Checkpoints", "Torch.Checkpoints.Onnx", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Policies", "Labelling"
         ],
         ["Torch.Measuring"] =
         [
+            "Torch.Backend",
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Randomness", "Torch.Threading", "Measurements", "Policies", "Labelling",
         ],
         ["Torch.Sources"] =   // folders of images and commands, in place of a generator
         [
-            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
+            "Torch.Backend", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models",
+            "Torch.Randomness",
             "Policies",
         ],
         ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness", "Torch.Threading", "Torch.Backend"],
         ["Torch.Adaptation"] =
         [
+            "Torch.Backend",
             "Torch.Training", "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Randomness",
             "Torch.Threading", "Policies"
         ],
         ["Torch.Pretraining"] =
         [
+            "Torch.Backend",
             "Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Models.StyleGan2", "Torch.Randomness",
             "Labelling"
         ],
-        ["Torch.Unlearning.Repulsion"] = ["Torch.Training", "Policies"],
+        ["Torch.Unlearning.Repulsion"] = ["Torch.Backend", "Torch.Training", "Policies"],
         ["Torch.Unlearning"] =
         [
             "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
@@ -95,6 +101,7 @@ public static class RoomRules
         ],
         ["Torch.Labelling"] =
         [
+            "Torch.Backend",
             "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Labelling"
         ],
         ["Torch.Governing"] =

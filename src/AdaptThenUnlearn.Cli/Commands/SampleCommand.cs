@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -198,7 +199,8 @@ public sealed class SampleCommand(Terminal terminal)
         if (labels.dim() != 2 || labels.shape[1] != generator.Classes || labels.shape[0] == 0)
             throw new BadArgumentException(
                 $"{file}: labels have shape [{string.Join(", ", labels.shape)}], the generator takes [N, {generator.Classes}]");
-        if (!((labels == 0) | (labels == 1)).all().item<bool>() || !(labels.sum(1) == 1).all().item<bool>())
+        if (!((labels == Scalars.Of(0)) | (labels == Scalars.Of(1))).all().item<bool>()
+            || !(labels.sum(1) == Scalars.Of(1)).all().item<bool>())
             throw new BadArgumentException($"{file}: each row of labels must have one 1 and 0 elsewhere");
 
         return labels;

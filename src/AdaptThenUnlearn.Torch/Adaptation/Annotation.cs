@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
@@ -86,7 +87,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     public DescribedImages Describe(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var pictures = raw ? images : images.clamp(-1, 1);
+        var pictures = raw ? images : images.clamp(Scalars.Of(-1), Scalars.Of(1));
         List<Tensor> features = [.. Guides.Select(guide => guide.Features(pictures))];
         List<Tensor> logits = [.. Guides.Zip(features).Select(pair => pair.First.Logits(pair.Second))];
         return new DescribedImages(
@@ -201,7 +202,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
         // An image is clean below the bound. With many classes even the likeliest may be below a lenient bound, so a shown
         // feature excludes too.
-        var clean = likeliest.lt(cleanBelow);
+        var clean = likeliest.lt(Scalars.Of(cleanBelow));
         foreach (var shown in shows)
             clean = clean.logical_and(shown.logical_not());
         return new ImageLabels(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -194,7 +195,9 @@ public sealed class FeedbackCollector
     {
         var positives = _given.Positives?.clone()
             ?? cat([
-                .. _retainedImages.Zip(_undesiredProbabilities, (images, probabilities) => images[probabilities.lt(cleanBelow)])
+                .. _retainedImages.Zip(
+                    _undesiredProbabilities,
+                    (images, probabilities) => images[probabilities.lt(Scalars.Of(cleanBelow))])
             ]);
         return positives.shape[0] > 0
             ? positives

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
@@ -59,7 +60,7 @@ public static class FisherInformation
                 parameters.Gradients.zero_();
                 logits[sample].backward(retain_graph: true);
                 using (no_grad())
-                    sum.addcmul_(parameters.Gradients, parameters.Gradients, 1);
+                    sum.addcmul_(parameters.Gradients, parameters.Gradients, Scalars.Of(1));
                 samples++;
             }
         }
@@ -88,7 +89,7 @@ public sealed class ElasticPenalty(Tensor fisher, Tensor anchor, double weight) 
         using var _ = no_grad();
         var moved = generator.Values - anchor;
         var weightedDifference = fisher * moved;
-        generator.Gradients.add_(weightedDifference, 2 * weight);
+        generator.Gradients.add_(weightedDifference, Scalars.Of(2 * weight));
         return weight * (weightedDifference * moved).sum(float64).item<double>();
     }
 }

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -34,7 +35,7 @@ internal static class LatentAscent
         using var scope = NewDisposeScope();
         var current = start.detach().clone();
         var best = current.clone();
-        var smallest = full([start.shape[0]], float.PositiveInfinity, device: start.device);
+        var smallest = full([start.shape[0]], Scalars.Of(float.PositiveInfinity), device: start.device);
         var (mean, square) = (zeros_like(current), zeros_like(current));
         for (var step = 1; step <= steps; step++)
         {
@@ -48,11 +49,11 @@ internal static class LatentAscent
 
             using var _ = no_grad();
             Keep(point, loss);
-            mean.mul_(FirstDecay).add_(gradient, 1 - FirstDecay);
-            square.mul_(SecondDecay).addcmul_(gradient, gradient, 1 - SecondDecay);
+            mean.mul_(Scalars.Of(FirstDecay)).add_(gradient, Scalars.Of(1 - FirstDecay));
+            square.mul_(Scalars.Of(SecondDecay)).addcmul_(gradient, gradient, Scalars.Of(1 - SecondDecay));
             var stepSize = rate / (1 - Math.Pow(FirstDecay, step));
-            var root = (square / (1 - Math.Pow(SecondDecay, step))).sqrt_().add_(Epsilon);
-            current.addcdiv_(mean, root, -stepSize);
+            var root = (square / (1 - Math.Pow(SecondDecay, step))).sqrt_().add_(Scalars.Of(Epsilon));
+            current.addcdiv_(mean, root, Scalars.Of(-stepSize));
         }
 
         using (no_grad())

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
@@ -52,7 +53,8 @@ internal sealed class LatentPrior : IDisposable
         var centred = styles - centre;
         var covariance = mm(centred.t(), centred) / (Fitted - 1);
         var (values, vectors) = linalg.eigh(covariance.cpu().to(float64));
-        var inverse = mm(vectors / values.clamp_min(values.max().item<double>() * Floor), vectors.t()).to(float32).to(device);
+        var least = Scalars.Of(values.max().item<double>() * Floor);
+        var inverse = mm(vectors / values.clamp_min(least), vectors.t()).to(float32).to(device);
         var prior = new LatentPrior(
             latentSize,
             centre.DetachFromDisposeScope(),
@@ -80,7 +82,7 @@ internal sealed class LatentPrior : IDisposable
             return points.square().sum(1).sqrt();
 
         var centred = points - Centre;
-        var distances = (matmul(centred, _inverse!) * centred).sum(-1).clamp_min(0).sqrt();
+        var distances = (matmul(centred, _inverse!) * centred).sum(-1).clamp_min(Scalars.Of(0)).sqrt();
         return distances.dim() == 1 ? distances : distances.amax([1]);
     }
 

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -227,7 +228,7 @@ public sealed class LatentSearchAttack : IAttack
     {
         ClassifierOutputs.Softmax => nn.functional.log_softmax(logits, 1).select(1, index),
         ClassifierOutputs.Sigmoid => nn.functional.logsigmoid(logits.select(1, index)),
-        _ => logits.select(1, index).clamp_min(1e-12).log(),
+        _ => logits.select(1, index).clamp_min(Scalars.Of(1e-12)).log(),
     };
 
     private static IStyleBasedGenerator Styled(AttackContext context) => (IStyleBasedGenerator)context.Generator;

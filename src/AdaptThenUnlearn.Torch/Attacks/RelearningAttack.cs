@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -149,7 +150,7 @@ public sealed class RelearningAttack : IAttack
             var drawn = LatentDraw.Sample(context.Original, AttackContext.BatchSize, source, context.Device)
                 .Images(context.Original);
             var shows = context.Guess(drawn);
-            var chosen = drawn[isClean ? shows.logical_not() : shows].clamp(-1, 1);
+            var chosen = drawn[isClean ? shows.logical_not() : shows].clamp(Scalars.Of(-1), Scalars.Of(1));
             found += chosen.shape[0];
             images.Add(chosen.MoveToOuterDisposeScope());
         }

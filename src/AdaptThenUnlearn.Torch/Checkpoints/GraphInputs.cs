@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Onnx;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
@@ -211,7 +212,7 @@ internal sealed class GraphInputs
     private GraphFeed Filled(GraphPort port, double[] values, long count)
     {
         var shape = ShapeOf(port, values);
-        var filled = values.Length == 1 ? full(shape, values[0], float64) : tensor(values, float64).view(shape);
+        var filled = values.Length == 1 ? full(shape, Scalars.Of(values[0]), float64) : tensor(values, float64).view(shape);
         return HasRows(port)
             ? new GraphFeed(port, filled.unsqueeze(0).expand([count, .. shape]), HasRows: true)
             : new GraphFeed(port, filled, HasRows: false);

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -94,7 +95,7 @@ public abstract class FeatureClassifier(
             ClassifierOutputs.Softmax => logits.softmax(1),
             _ => logits,
         };
-        return probabilities.masked_fill(HasNonFinite(logits).unsqueeze(1), double.NaN).MoveToOuterDisposeScope();
+        return probabilities.masked_fill(HasNonFinite(logits).unsqueeze(1), Scalars.Of(double.NaN)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Which images have an output that is not finite; these count as showing every class.</summary>
@@ -130,7 +131,7 @@ public abstract class FeatureClassifier(
     /// <returns>The shape of <paramref name="probabilities"/>, bool; belongs to the caller's scope.</returns>
     internal static Tensor AtLeast(Tensor probabilities, double threshold)
     {
-        using var below = probabilities.lt(threshold);
+        using var below = probabilities.lt(Scalars.Of(threshold));
         return below.logical_not();
     }
 

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
@@ -41,6 +42,6 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
     public Tensor AbsenceLogarithm(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        return (1 - Probability(logits).clamp(max: 0.9999)).log().MoveToOuterDisposeScope();
+        return (1 - Probability(logits).clamp(max: Scalars.Of(0.9999))).log().MoveToOuterDisposeScope();
     }
 }

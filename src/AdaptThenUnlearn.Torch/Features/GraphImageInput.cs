@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Onnx;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
@@ -49,7 +50,7 @@ internal sealed class GraphImageInput
                 "say \"preprocessing\" in the policy (--preprocessing of a command): \"resize\", \"channels\" and \"layout\" "
                     + "make them fit");
 
-        var levels = _port.Type is ScalarType.Byte ? images.round().clamp(0, 255) : images;
+        var levels = _port.Type is ScalarType.Byte ? images.round().clamp(Scalars.Of(0), Scalars.Of(255)) : images;
         return _program.Run([new GraphFeed(_port, levels, HasRows: true)], _port.Dimensions?[0].Size, output)
             .MoveToOuterDisposeScope();
     }

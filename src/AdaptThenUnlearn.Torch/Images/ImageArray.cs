@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
@@ -90,7 +91,7 @@ public static class ImageArray
                 var exact = some.to(float32);
                 least = Math.Min(least, exact.min().item<float>());
                 most = Math.Max(most, exact.max().item<float>());
-                beyond += exact.abs().gt(Beyond).sum().item<long>();
+                beyond += exact.abs().gt(Scalars.Of(Beyond)).sum().item<long>();
             }
 
             return new ValueRange(least, most, beyond / (double)numbers.numel());

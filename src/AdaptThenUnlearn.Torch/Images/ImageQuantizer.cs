@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
@@ -14,7 +15,7 @@ public static class ImageQuantizer
     public static Tensor ToLevels(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return ((images.detach().to(float32).clamp(-1, 1) + 1) * 127.5).round().MoveToOuterDisposeScope();
+        return ((images.detach().to(float32).clamp(Scalars.Of(-1), Scalars.Of(1)) + 1) * 127.5).round().MoveToOuterDisposeScope();
     }
 
     /// <summary>Rounds to the 256 levels, as bytes, to keep many images in little memory.</summary>

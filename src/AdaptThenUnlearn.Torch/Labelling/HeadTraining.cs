@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -69,7 +70,7 @@ public static class HeadTraining
                 continue;
             var trained = heldOut.logical_not();
             var weights = FitBest(coordinates[trained], shows[trained], random);
-            predictions[heldOut] = LogisticRegression.Margins(coordinates[heldOut], weights).gt(0).to(float64);
+            predictions[heldOut] = LogisticRegression.Margins(coordinates[heldOut], weights).gt(Scalars.Of(0)).to(float64);
         }
 
         // Train on all labels, and change back to weights of the raw features.
@@ -114,12 +115,12 @@ public static class HeadTraining
         var fold = zeros([shows.shape[0]], dtype: int64);
         foreach (var kind in (double[])[0, 1])
         {
-            var members = shows.eq(kind).nonzero().squeeze(1);
+            var members = shows.eq(Scalars.Of(kind)).nonzero().squeeze(1);
             var order = members.index_select(0, randperm(members.shape[0], generator: source));
-            fold.index_copy_(0, order, arange(members.shape[0]) % Folds);
+            fold.index_copy_(0, order, arange(Scalars.Of(members.shape[0])) % Folds);
         }
 
-        return [.. Enumerable.Range(0, Folds).Select(number => fold.eq(number))];
+        return [.. Enumerable.Range(0, Folds).Select(number => fold.eq(Scalars.Of(number)))];
     }
 
     private static int Number(Tensor counted) => (int)counted.sum().item<double>();

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
@@ -24,7 +25,7 @@ internal static class LogisticRegression
         // Start from zero weights.
         using var scope = NewDisposeScope();
         var inputs = WithOnes(rows);                                     // [N, d + 1]
-        var penalties = full(inputs.shape[1], penalty, dtype: float64);
+        var penalties = full(inputs.shape[1], Scalars.Of(penalty), dtype: float64);
         penalties[^1] = zeros([], dtype: float64);
         var weights = zeros(inputs.shape[1], dtype: float64);
         var (loss, gradient) = (Loss(weights), Gradient(weights));

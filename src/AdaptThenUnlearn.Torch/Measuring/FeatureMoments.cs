@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -42,8 +43,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
     {
         using var scope = NewDisposeScope();
         var size = statistics.FeatureSize;
-        var mean = statistics.Count > 0 ? statistics.Mean() : full(size, double.NaN, float64);
-        var covariance = statistics.Count > 1 ? statistics.Covariance() : full([size, size], double.NaN, float64);
+        var mean = statistics.Count > 0 ? statistics.Mean() : full(size, Scalars.Of(double.NaN), float64);
+        var covariance = statistics.Count > 1 ? statistics.Covariance() : full([size, size], Scalars.Of(double.NaN), float64);
         return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), statistics.Count);
     }
 
@@ -73,7 +74,7 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         if (!allclose(covariance, covariance.t(), rtol: 1e-5, atol: 1e-8, equal_nan: true))
             throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, so it is not a covariance");
 
-        if (covariance.diagonal().lt(0).any().item<bool>())
+        if (covariance.diagonal().lt(Scalars.Of(0)).any().item<bool>())
             throw new ImageFileException(
                 path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, so it is not a covariance");
 

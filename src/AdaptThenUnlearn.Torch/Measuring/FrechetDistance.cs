@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -70,7 +71,7 @@ public static class FrechetDistance
     {
         using var scope = NewDisposeScope();
         var product = root.mm(firstCovariance).mm(root);
-        var traceOfRoot = linalg.eigvalsh((product + product.t()) / 2).clamp_min(0).sqrt().sum().item<double>();
+        var traceOfRoot = linalg.eigvalsh((product + product.t()) / 2).clamp_min(Scalars.Of(0)).sqrt().sum().item<double>();
         var means = (firstMean - secondMean).square().sum().item<double>();
         var traces = firstCovariance.trace().item<double>() + secondCovariance.trace().item<double>();
         return Math.Max(0, means + traces - 2 * traceOfRoot);   // rounding alone can take it below 0
@@ -155,7 +156,7 @@ public static class FrechetDistance
     {
         using var scope = NewDisposeScope();
         var variances = covariance.diagonal();
-        var varying = variances.gt(0).nonzero().flatten();
+        var varying = variances.gt(Scalars.Of(0)).nonzero().flatten();
         if (!isfinite(covariance).all().item<bool>() || varying.shape[0] == 0)
             return (0, 0);   // another check has a better message
 
@@ -163,7 +164,7 @@ public static class FrechetDistance
         var correlations = covariance.index_select(0, varying).index_select(1, varying) / deviations.outer(deviations);
         var values = linalg.eigvalsh(correlations);
         var noise = values.max().item<double>() * varying.shape[0] * Precision;   // as numpy.linalg.matrix_rank
-        return (values.gt(noise).sum().item<long>(), varying.shape[0]);
+        return (values.gt(Scalars.Of(noise)).sum().item<long>(), varying.shape[0]);
     }
 
     /// <summary>The symmetric square root; rounding errors below 0 count as 0.</summary>
@@ -171,6 +172,6 @@ public static class FrechetDistance
     internal static Tensor SquareRoot(Tensor symmetric)
     {
         var (values, vectors) = linalg.eigh(symmetric);
-        return (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());
+        return (vectors * values.clamp_min(Scalars.Of(0)).sqrt()).mm(vectors.t());
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -175,7 +176,7 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
     }
 
     private static IEnumerable<(string Class, Tensor Shows)> ByClass(IReadOnlyList<string> classes, Tensor labels) =>
-        classes.Select((name, number) => (name, labels.eq(number)));
+        classes.Select((name, number) => (name, labels.eq(Scalars.Of(number))));
 
     private static Tensor Logits(FeatureClassifier classifier, Tensor features)
     {

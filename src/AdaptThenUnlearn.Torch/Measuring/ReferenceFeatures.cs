@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -34,7 +35,8 @@ public sealed record ReferenceFeatures(
     public IReadOnlyList<string> Doubts { get; init; } = [];
 
     /// <summary>The number of images of each class.</summary>
-    public IReadOnlyList<long> Counts => [.. Classes.Select((_, number) => Labels.eq((long)number).sum().item<long>())];
+    public IReadOnlyList<long> Counts =>
+        [.. Classes.Select((_, number) => Labels.eq(Scalars.Of((long)number)).sum().item<long>())];
 
     /// <summary>The number of images, in all and of each class.</summary>
     public string Description

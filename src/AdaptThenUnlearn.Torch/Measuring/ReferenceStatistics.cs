@@ -3,6 +3,7 @@ using System.Text.Json;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
@@ -118,7 +119,7 @@ public sealed class ReferenceStatistics : IDisposable
         ExtractorTest? test = null)
     {
         using var scope = NewDisposeScope();
-        var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
+        var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(Scalars.Of(number))]).ToList();
         var statistics = byClass.Select(FeatureStatistics.FromFeatures).ToList();
         var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(Kept(some.shape[0]), some.shape[0])).to(float32))
             .ToList();
@@ -131,7 +132,7 @@ public sealed class ReferenceStatistics : IDisposable
             stack([.. statistics.Select(each => each.Sum)]),
             stack([.. statistics.Select(each => each.OuterSum)]),
             cat(samples),
-            cat([.. samples.Select((some, number) => full(some.shape[0], number, dtype: int64))]),
+            cat([.. samples.Select((some, number) => full(some.shape[0], Scalars.Of(number), dtype: int64))]),
             confusion.clone())
         { ExtractorUse = extractorUse, Test = test };
         foreach (var each in statistics)
@@ -323,7 +324,7 @@ public sealed class ReferenceStatistics : IDisposable
             && _outerSum.shape.SequenceEqual([classes, size, size])
             && _samples.dim() == 2 && _samples.shape[1] == size
             && _sampleLabels.shape.SequenceEqual([_samples.shape[0]])
-            && _confusion.shape.SequenceEqual([classes, classes]) && _confusion.ge(0).all().item<bool>();
+            && _confusion.shape.SequenceEqual([classes, classes]) && _confusion.ge(Scalars.Of(0)).all().item<bool>();
     }
 
     // The metadata's 'test': the classes of which images have labels, and all of the extractor's, with its kind of outputs.

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -123,7 +124,7 @@ public static class ClassifierTraining
 
         // Count for each class, and identify the images by the digest of their labels.
         var shows = classifier.Outputs is ClassifierOutputs.Sigmoid
-            ? test.Labels.gt(0.5)
+            ? test.Labels.gt(Scalars.Of(0.5))
             : nn.functional.one_hot(test.Labels, classifier.Classes.Count).to(@bool);
         var tests = ClassTest.Run(
             classifier, cat(logits), classifier.Classes.Select((name, number) => (name, shows.select(1, number))));
@@ -148,7 +149,7 @@ public static class ClassifierTraining
             using var scope = NewDisposeScope();
             var logits = classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)));
             right += classifier.Outputs is ClassifierOutputs.Sigmoid
-                ? classifier.DetectClasses(logits).cpu().eq(labels.ge(AsLikelyAsNot)).sum().item<long>()
+                ? classifier.DetectClasses(logits).cpu().eq(labels.ge(Scalars.Of(AsLikelyAsNot))).sum().item<long>()
                 : logits.argmax(1).cpu().eq(labels.dim() == 1 ? labels : labels.argmax(1)).sum().item<long>();
             images.Dispose();
             labels.Dispose();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -45,7 +46,12 @@ public sealed record LabelledImages(
         var labels = tensor(folder.LabelFlags.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray())
             .view(count, folder.Labels.Count);
         var (train, test) =
-            Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
+            Parted(
+                folder.Labels,
+                ClassifierOutputs.Sigmoid,
+                images,
+                labels,
+                arange(Scalars.Of(count)).remainder(Scalars.Of(HeldOut)).eq(Scalars.Of(HeldOut - 1)));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
                 throw new InvalidDataException(

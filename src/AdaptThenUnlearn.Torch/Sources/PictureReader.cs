@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -84,7 +85,8 @@ internal sealed class PictureReader(ImageShape shape, ImageResize? resize)
         var bytes = empty([files.Count, shape.Channels, shape.Resolution, shape.Resolution], uint8, device: CPU);
         foreach (var (number, file) in files.Index())
             Read(file, bytes.select(0, number).bytes, hashed);
-        return bytes.to(float32).div_(127.5).sub_(1).MoveToOuterDisposeScope();   // as ImageQuantizer.FromBytes
+        // As ImageQuantizer.FromBytes.
+        return bytes.to(float32).div_(Scalars.Of(127.5)).sub_(Scalars.Of(1)).MoveToOuterDisposeScope();
     }
 
     // [C, H, H]

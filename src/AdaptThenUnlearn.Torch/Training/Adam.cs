@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
@@ -42,9 +43,9 @@ public sealed class Adam : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Updates++;
-        SecondMoment.mul_(_beta2).addcmul_(_parameters.Gradients, _parameters.Gradients, 1 - _beta2);
-        var unbiased = (SecondMoment / (1 - Math.Pow(_beta2, Updates))).sqrt_().add_(Epsilon);
-        _parameters.Values.addcdiv_(_parameters.Gradients, unbiased, -_learningRate * factor);
+        SecondMoment.mul_(Scalars.Of(_beta2)).addcmul_(_parameters.Gradients, _parameters.Gradients, Scalars.Of(1 - _beta2));
+        var unbiased = (SecondMoment / (1 - Math.Pow(_beta2, Updates))).sqrt_().add_(Scalars.Of(Epsilon));
+        _parameters.Values.addcdiv_(_parameters.Gradients, unbiased, Scalars.Of(-_learningRate * factor));
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
@@ -75,7 +76,7 @@ public sealed class AnnotatorStudents : IDisposable
                 // What the annotator says about samples is the same for all of its students.
                 using var scope = NewDisposeScope();
                 var (images, probabilities) = Label(original, annotator, annotation, options, random, device, cancel);
-                var isHeldOut = arange(images.shape[0]).remainder(HeldOut).eq(HeldOut - 1);
+                var isHeldOut = arange(Scalars.Of(images.shape[0])).remainder(Scalars.Of(HeldOut)).eq(Scalars.Of(HeldOut - 1));
                 var (learned, heldOut) = (Rows(isHeldOut.logical_not()), Rows(isHeldOut));
 
                 // Train each with a seed of its own.
@@ -151,7 +152,7 @@ public sealed class AnnotatorStudents : IDisposable
         if (labelled.Outputs is ClassifierOutputs.Softmax)
             return nn.functional.one_hot(labelled.Labels.argmax(1)).to(float64).mean([0]).max().item<double>();
 
-        var shares = labelled.Labels.ge(0.5).to(float64).mean([0]);
+        var shares = labelled.Labels.ge(Scalars.Of(0.5)).to(float64).mean([0]);
         return maximum(shares, 1 - shares).mean().item<double>();
     }
 

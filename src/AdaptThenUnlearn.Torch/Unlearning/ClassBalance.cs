@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -50,14 +51,16 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
         List<Tensor> labels = [];
         for (var start = 0L; start < positives.Count; start += LabelledBatch)
             labels.Add(annotation.Classes(
-                positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
+                positives.Rows(arange(
+                    Scalars.Of(start), Scalars.Of(Math.Min(positives.Count, start + LabelledBatch)), dtype: int64))));
         var classes = cat(labels);
         _positiveClasses = classes.cpu().DetachFromDisposeScope();
         var shares = classes.sum([0]).to(float32).cpu() / positives.Count;
         _targetShares = (targetShares is null
             ? shares.clone()
             : tensor(targetShares.Select(share => (float)share).ToArray())).DetachFromDisposeScope();
-        LogWeights = Limited(where((_targetShares > 0) & (shares > 0), (_targetShares / shares).log(), zeros_like(shares)))
+        LogWeights = Limited(where(
+                (_targetShares > Scalars.Of(0)) & (shares > Scalars.Of(0)), (_targetShares / shares).log(), zeros_like(shares)))
             .DetachFromDisposeScope();
         Counts = zeros(_targetShares.shape[0] + 1).DetachFromDisposeScope();
     }
@@ -89,7 +92,7 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var classes = _annotation.Classes(images).sum([0]).to(float32).cpu();
-        var counts = cat([classes, full(1, (float)images.shape[0])]);
+        var counts = cat([classes, full(1, Scalars.Of((float)images.shape[0]))]);
         lock (Counts)   // whole numbers: their sum is the same in any order
             Counts.add_(counts);
     }
@@ -106,14 +109,15 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
 
         var generatedShares = Counts.narrow(0, 0, _targetShares.shape[0]) / counted;
         var moved = Limited(LogWeights + _options.Rate * factor * (Smoothed(_targetShares) / Smoothed(generatedShares)).log());
-        LogWeights.copy_(where(_targetShares > 0, moved, LogWeights));
+        LogWeights.copy_(where(_targetShares > Scalars.Of(0), moved, LogWeights));
         Counts.zero_();
 
         // Add half an image to each class, so that a class without an image does not count as infinitely rare.
         Tensor Smoothed(Tensor shares) => shares + 0.5 / counted;
     }
 
-    private Tensor Limited(Tensor logWeights) => logWeights.clamp(-Math.Log(_options.Limit), Math.Log(_options.Limit));
+    private Tensor Limited(Tensor logWeights) =>
+        logWeights.clamp(Scalars.Of(-Math.Log(_options.Limit)), Scalars.Of(Math.Log(_options.Limit)));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
@@ -44,7 +45,7 @@ internal sealed class ClassShareTerm : IDescribedTerm
         foreach (var number in annotation.UndesiredClasses)
             isUndesired[number] = tensor(1f);
         _before = probabilities.mean([0]).DetachFromDisposeScope();
-        _targets = (retained * (retained.ge(Least) * (1 - isUndesired))).DetachFromDisposeScope();
+        _targets = (retained * (retained.ge(Scalars.Of(Least)) * (1 - isUndesired))).DetachFromDisposeScope();
         _isUndesired = isUndesired.DetachFromDisposeScope();
         Shares = _before.clone().DetachFromDisposeScope();
     }
@@ -79,7 +80,7 @@ internal sealed class ClassShareTerm : IDescribedTerm
     private Tensor Slopes()
     {
         using var scope = NewDisposeScope();
-        var kept = _targets.gt(0).to(float32);
+        var kept = _targets.gt(Scalars.Of(0)).to(float32);
         if (_annotation.FirstClassifier.ClassesAreIndependent)
             return ((Bounded(Shares).logit() - Bounded(_targets).logit()) * kept).MoveToOuterDisposeScope();
 
@@ -90,7 +91,7 @@ internal sealed class ClassShareTerm : IDescribedTerm
         var slopes = (logarithms - divergence) * kept / retained;
         return (slopes + _isUndesired * slopes.max()).MoveToOuterDisposeScope();   // no image gains by becoming undesired
 
-        static Tensor Bounded(Tensor shares) => shares.clamp(Least, 1 - Least);
+        static Tensor Bounded(Tensor shares) => shares.clamp(Scalars.Of(Least), Scalars.Of(1 - Least));
     }
 
     private void Forget()

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -25,7 +26,7 @@ public sealed class ExtrapolationMethod : IUnlearningMethod
         using var vector = new ParameterVector(networks.Generator);
         var original = vector.Values.clone();
         var centre = stack(adapted.Parameters).mean([0]);
-        vector.Values.add_(original - centre, context.Options.Extrapolation.Gamma);
+        vector.Values.add_(original - centre, Scalars.Of(context.Options.Extrapolation.Gamma));
         networks.Generator.eval();
         networks.Discriminator.eval();
         return new UnlearnedGenerator(

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
 
@@ -93,7 +94,8 @@ public sealed class GaussianTransport : IDisposable
         var covariance = SecondMoment - Mean.outer(Mean);
         var product = _wantedRoot.mm(covariance).mm(_wantedRoot);
         var (values, vectors) = linalg.eigh((product + product.t()) / 2);
-        var roots = values.clamp_min(_ridge * _ridge).sqrt();   // both factors have the ridge: only rounding takes one below
+        // Both factors have the ridge: only rounding takes one below.
+        var roots = values.clamp_min(Scalars.Of(_ridge * _ridge)).sqrt();
         Map.copy_(_wantedRoot.mm((vectors / roots).mm(vectors.t())).mm(_wantedRoot));
         return FrechetDistance.Between(Mean, covariance, _wantedMean, _wantedCovariance);
     }

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
@@ -59,7 +60,7 @@ internal sealed class GuidanceTerm : IDescribedTerm
 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        Rate.lerp_(full_like(Rate, (double)shown / images), Math.Min(1, images / (double)Window));
+        Rate.lerp_(full_like(Rate, Scalars.Of((double)shown / images)), Math.Min(1, images / (double)Window));
     }
 
     /// <inheritdoc/>

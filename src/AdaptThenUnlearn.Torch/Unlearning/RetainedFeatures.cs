@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -29,7 +30,8 @@ public sealed class RetainedFeatures
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var described = annotation.Describe(positives.Rows(arange(Math.Min(positives.Count, Measured), dtype: int64))).Features;
+        var measured = arange(Scalars.Of(Math.Min(positives.Count, Measured)), dtype: int64);
+        var described = annotation.Describe(positives.Rows(measured)).Features;
         return new RetainedFeatures(
             annotation,
             [.. described.Select(features =>

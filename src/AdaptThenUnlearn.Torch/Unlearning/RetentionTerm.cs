@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -36,6 +37,6 @@ public sealed class RetentionTerm(
         var sum = (squared * target.Weights).sum() * weight;
         if (features is not null)
             sum += (features.Distances(images, target.Images) * target.Weights).sum();
-        return (sum / weights.clamp(min: 1)).MoveToOuterDisposeScope();
+        return (sum / weights.clamp(min: Scalars.Of(1))).MoveToOuterDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -27,7 +28,7 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
         _learningRateMultiplier = learningRateMultiplier;
         _activate = activate;
         weight = Parameter(randn(outputs, inputs) / learningRateMultiplier);
-        bias = Parameter(full(outputs, initialBias));
+        bias = Parameter(full(outputs, Scalars.Of(initialBias)));
         RegisterComponents();
     }
 
@@ -111,7 +112,9 @@ internal static class Activation
 
     /// <summary>Limits values to ±<paramref name="clamp"/>; in place where no gradient is needed.</summary>
     public static Tensor Clamped(Tensor values, double? clamp) =>
-        clamp is not { } limit ? values : values.requires_grad ? values.clamp(-limit, limit) : values.clamp_(-limit, limit);
+        clamp is not { } limit ? values
+        : values.requires_grad ? values.clamp(Scalars.Of(-limit), Scalars.Of(limit))
+        : values.clamp_(Scalars.Of(-limit), Scalars.Of(limit));
 
     /// <summary>The activation of plain values.</summary>
     public static Tensor Scaled(Tensor values) => Unscaled(values) * Gain;

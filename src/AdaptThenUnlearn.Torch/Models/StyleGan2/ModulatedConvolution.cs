@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -125,7 +126,7 @@ internal sealed class StyledConvolution : Module
     {
         if (noiseMap is not null)
             maps.add_(noise.Scale(noiseMap, Activation.Gain));
-        return Activation.Clamped(maps.add_(offset).leaky_relu_(Activation.Slope), _clamp);
+        return Activation.Clamped(maps.add_(offset).leaky_relu_(Scalars.Of(Activation.Slope)), _clamp);
     }
 }
 

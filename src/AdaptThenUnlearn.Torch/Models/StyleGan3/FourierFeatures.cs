@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -28,7 +29,7 @@ internal sealed class FourierFeatures : Module<Tensor, Tensor>
             // No turn and no move at first, whatever the style: (cos, sin, x, y) = (1, 0, 0, 0).
             var fresh = affine.named_parameters().ToDictionary(named => named.name, named => named.parameter);
             fresh["weight"].zero_();
-            fresh["bias"].narrow(0, 0, 1).fill_(1);
+            fresh["bias"].narrow(0, 0, 1).fill_(Scalars.Of(1));
         }
 
         // Frequencies from a disc, most of them small.
@@ -52,10 +53,12 @@ internal sealed class FourierFeatures : Module<Tensor, Tensor>
 
         // Fade frequencies out between the bandwidth and what the sampling rate can hold.
         var length = frequencies.square().sum(2).sqrt();
-        var amplitudes = (1 - (length - _settings.Bandwidth) / (_settings.SamplingRate / 2 - _settings.Bandwidth)).clamp(0, 1);
+        var amplitudes = (1 - (length - _settings.Bandwidth) / (_settings.SamplingRate / 2 - _settings.Bandwidth))
+            .clamp(Scalars.Of(0), Scalars.Of(1));
 
         // Waves over the pixels' centres, in image widths from the centre.
-        var centres = (arange(_settings.Size, dtype: weight.dtype, device: weight.device) + (0.5 - _settings.Size / 2.0))
+        var centres = (arange(Scalars.Of(_settings.Size), dtype: weight.dtype, device: weight.device)
+                + (0.5 - _settings.Size / 2.0))
             / _settings.SamplingRate;
         var along = frequencies.narrow(2, 0, 1).unsqueeze(3) * centres.view(1, 1, 1, -1);   // [N, C, 1, Size]
         var down = frequencies.narrow(2, 1, 1).unsqueeze(3) * centres.view(1, 1, -1, 1);    // [N, C, Size, 1]

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -102,9 +103,10 @@ public sealed class RepulsionTerm : IWeightTerm
     private void AddGradient(Tensor gradients, Tensor difference, double coefficient)
     {
         if (_tensors.Count == 0)
-            gradients.add_(difference, coefficient);
+            gradients.add_(difference, Scalars.Of(coefficient));
         foreach (var tensor in _tensors)
-            tensor.ViewOf(gradients).add_(tensor.ViewOf(difference), coefficient / (_tensors.Count * (double)tensor.Count));
+            tensor.ViewOf(gradients).add_(
+                tensor.ViewOf(difference), Scalars.Of(coefficient / (_tensors.Count * (double)tensor.Count)));
     }
 
     private double Distance(Tensor a, Tensor b)
