@@ -120,7 +120,7 @@ public sealed class PictureFolderTests : IDisposable
             Refused(),
             StringComparison.Ordinal);
         Assert.Contains(
-            "the folder cannot be read",
+            "there is no such folder",
             Assert.Throws<ImageFileException>(() => PictureFolder.List(At("nowhere"))).Message,
             StringComparison.Ordinal);
     }
