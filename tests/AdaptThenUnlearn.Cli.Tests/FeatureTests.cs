@@ -382,7 +382,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             "1");
         Assert.Equal(3, missing.ExitCode);
         Assert.Contains(
-            $"ATU2001: $.unlearning.positives: {house.At("nowhere")}/: the folder cannot be read",
+            $"ATU2001: $.unlearning.positives: {house.At("nowhere")}/: there is no such folder; name one that holds",
             missing.Errors,
             StringComparison.Ordinal);
     }
