@@ -69,9 +69,10 @@ public sealed partial class OwnGeneratorTests : IDisposable
             record.Training!.DiscriminatorWarmUp);
         Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
 
-        // Judged without training, it is rejected or released under its name, and nothing else of it is left.
+        // Judged without training, it is rejected or released under its name, and nothing else of it is left. Untrained
+        // networks may show the feature in any share of the images, so only a limit that allows all of them is sure to pass.
         Assert.Equal([$"policy.rejected{ending}"], Judged("0.0001", 1));
-        Assert.Equal([isIndex ? "policy.safetensors.index.json" : $"policy{ending}"], Judged("0.99", 0));
+        Assert.Equal([isIndex ? "policy.safetensors.index.json" : $"policy{ending}"], Judged("1", 0));
     }
 
     // Names of the generator's files after a run without training.
