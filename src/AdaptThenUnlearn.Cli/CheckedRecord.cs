@@ -57,7 +57,7 @@ internal sealed record CheckedRecord(
     public AttestedRun ToAttested(CancellationToken cancel) =>
         new(Record, Verification.Verdict, Sha256Digest.FindAt(Path, cancel)!);
 
-    /// <summary>What the reports beside the record say otherwise than the record, whoever asked for them.</summary>
+    /// <summary>What any report beside the record says otherwise than the record.</summary>
     /// <param name="signed">
     /// File names of the reports that a signed statement names and that have its digest: they are the ones that were stated, in
     /// whatever words.

@@ -299,7 +299,7 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("warning ATU3003: report.badge.svg does not match the record", later.Errors, StringComparison.Ordinal);
     }
 
-    // To this build the words are wrong, and the signature says that they are the ones of whoever signed.
+    // To this build the words are wrong, and the signature says that the signer wrote them.
     [Fact]
     public void Verify_ReportInOtherWordsThatWasSigned_IsTheOneThatWasStated()
     {

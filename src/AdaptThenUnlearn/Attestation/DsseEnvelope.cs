@@ -60,7 +60,7 @@ public sealed record DsseEnvelope(string PayloadType, string Payload, IReadOnlyL
     /// <summary>The envelope as one line of JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, _json) + "\n";
 
-    /// <summary>The payload, whoever signed it.</summary>
+    /// <summary>The payload; the signature is not checked.</summary>
     internal byte[] DecodePayload() => Convert.FromBase64String(Payload);
 
     /// <summary>The payload, if a key signed it; null if no signature is the key's.</summary>

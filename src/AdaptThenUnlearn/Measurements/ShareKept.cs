@@ -43,7 +43,7 @@ public static class ShareKept
     public static double LowerBound(Look before, Look after, double confidence, DetectionCounts? errors)
     {
         var uncorrected = LowerBound(before.Hits, after.Hits, confidence);
-        var ofEach = 1 - (1 - confidence) / 2;
+        var ofEach = ConfidenceOfEach(confidence);
         return errors is null
             ? uncorrected
             : Math.Min(
@@ -59,13 +59,16 @@ public static class ShareKept
     public static double UpperBound(Look before, Look after, double confidence, DetectionCounts? errors)
     {
         var uncorrected = UpperBound(before.Hits, after.Hits, confidence);
-        var ofEach = 1 - (1 - confidence) / 2;
+        var ofEach = ConfidenceOfEach(confidence);
         return errors is null
             ? uncorrected
             : Math.Max(
                 uncorrected,
                 TrueRate.UpperBound(after, looks: 1, ofEach, errors) / TrueRate.LowerBound(before, ofEach, errors));
     }
+
+    // Two rates share the probability of an error, half each.
+    internal static double ConfidenceOfEach(double confidence) => 1 - (1 - confidence) / 2;
 
     private static double Odds(double share) => share / (1 - share);
 }

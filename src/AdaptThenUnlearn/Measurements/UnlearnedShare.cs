@@ -35,13 +35,8 @@ public static class UnlearnedShare
         if (before.Hits == 0)
             return null;
 
-        var uncorrected = 1 - ShareKept.UpperBound(before.Hits, after.Hits, confidence);
-        if (errors is null)
-            return uncorrected;
-
-        var ofEach = HalfTheRisk(confidence);
-        var (least, most) = (TrueRate.LowerBound(before, ofEach, errors), TrueRate.UpperBound(after, looks: 1, ofEach, errors));
-        return OfRates(least, most) is { } share ? Math.Min(uncorrected, share) : null;
+        var left = ShareKept.UpperBound(before, after, confidence, errors);
+        return double.IsFinite(left) ? 1 - left : null;
     }
 
     /// <summary>The unfavourable bound where a person looked at the images after.</summary>
@@ -57,14 +52,10 @@ public static class UnlearnedShare
     public static double? LowerBound(
         Look before, Look after, Func<double, double> audited, double confidence, DetectionCounts? errors)
     {
-        var ofEach = HalfTheRisk(confidence);
-        return LowerBound(before, after, confidence) is { } byClassifier
-            && OfRates(TrueRate.LowerBound(before, ofEach, errors), audited(ofEach)) is { } share
-                ? Math.Min(byClassifier, share)
-                : null;
+        var ofEach = ShareKept.ConfidenceOfEach(confidence);
+        var least = TrueRate.LowerBound(before, ofEach, errors);
+        return LowerBound(before, after, confidence) is { } byClassifier && least > 0
+            ? Math.Min(byClassifier, 1 - audited(ofEach) / least)
+            : null;
     }
-
-    private static double HalfTheRisk(double confidence) => 1 - (1 - confidence) / 2;
-
-    private static double? OfRates(double least, double most) => least > 0 ? 1 - most / least : null;
 }

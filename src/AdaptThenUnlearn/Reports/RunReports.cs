@@ -27,7 +27,7 @@ public static class RunReports
     }
 
     /// <summary>
-    /// Names of those that are there and do not say what the record says, to this version of the tool, whoever asked for them.
+    /// Names of those that are there and do not say what the record says, to this version of the tool.
     /// </summary>
     /// <remarks>
     /// Pictures that a report holds are checked against the digests in the record, whether or not their files are there.
